@@ -1,0 +1,44 @@
+"""What every test gets: settings and folders that are not the developer's own, and one real Prefect server."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+OURS = ("PREFECT_", "FLOWDAG_", "STREAMLIT_")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything imports Prefect, which reads its settings once: no profile of the developer, no telemetry."""
+    home = tempfile.TemporaryDirectory(prefix="flowdag-tests-")
+    config.add_cleanup(home.cleanup)
+    _forget_settings()
+    os.environ |= {"PREFECT_HOME": home.name, "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+
+
+def _forget_settings() -> None:
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each test runs in an empty folder of its own, without settings that an earlier test or fixture left behind."""
+    keep = ("PREFECT_HOME", "PREFECT_SERVER_ANALYTICS_ENABLED")
+    for name in os.environ:
+        if name.startswith(OURS) and name not in keep:
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API URL of a real Prefect server with a home of its own."""
+    from flowdag.demo.server import embedded_server
+
+    with embedded_server(tmp_path_factory.mktemp("prefect")) as api_url:
+        yield api_url
