@@ -1,0 +1,33 @@
+"""Attempts of a flow run: a retried flow leaves the task runs of every attempt behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flowdag.model import FlowRunGraph
+
+
+def attempts(graph: FlowRunGraph) -> list[int]:
+    """The attempts of the run itself that have task runs, the first first."""
+    own = graph.nodes.loc[graph.nodes["flow_run_id"] == graph.run.id, "attempt"]
+    return sorted({int(attempt) for attempt in own})
+
+
+def of_attempt(graph: FlowRunGraph, attempt: int) -> FlowRunGraph:
+    """The graph of one attempt: its own nodes, and all that ran inside them. Nodes are in order of start."""
+    nodes = graph.nodes
+    own = nodes["flow_run_id"] == graph.run.id
+    kept = set(nodes.index[own & (nodes["attempt"] == attempt)])
+    inside = nodes.loc[~own, "container"]
+    grown = True
+    while grown:  # once a level of nesting
+        found = set(inside.index[inside.isin(kept)]) - kept
+        kept |= found
+        grown = bool(found)
+    edges = graph.edges[graph.edges["source"].isin(kept) & graph.edges["target"].isin(kept)]
+    return replace(
+        graph,
+        nodes=nodes[nodes.index.isin(kept)],
+        edges=edges.reset_index(drop=True),
+        tries=graph.tries[graph.tries["node"].isin(kept)].reset_index(drop=True),
+    )

@@ -1,0 +1,125 @@
+"""The model: one flow run as a graph of its task runs and subflows, and the contracts of its three tables.
+
+Times are UTC (`datetime64[us, UTC]`), durations seconds as float, NaT and NaN where there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+TIME = "datetime64[us, UTC]"
+
+NODES: Mapping[str, str] = {
+    "kind": "object",
+    "flow_run_id": "object",
+    "task_run_id": "object",
+    "label": "object",
+    "task_name": "object",
+    "task_key": "object",
+    "state_type": "object",
+    "state_name": "object",
+    "expected_start": TIME,
+    "start": TIME,
+    "end": TIME,
+    "blocked_s": "float64",
+    "queue_s": "float64",
+    "run_s": "float64",
+    "retry_s": "float64",
+    "wall_s": "float64",
+    "tries": "int64",
+    "attempt": "int64",
+    "container": "object",
+    "tags": "object",
+}
+EDGES: Mapping[str, str] = {"source": "object", "target": "object", "kind": "object", "plausible": "bool"}
+TRIES: Mapping[str, str] = {"node": "object", "try": "int64", "start": TIME, "end": TIME, "state_name": "object"}
+
+TERMINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
+FAILURES = frozenset({"FAILED", "CRASHED"})
+NOT_STARTED = frozenset({"PENDING", "SCHEDULED"})
+
+
+@dataclass(frozen=True)
+class FlowRun:
+    """The facts of one flow run, as Prefect tells them.
+
+    `run_s` is Prefect's total run time: seconds in RUNNING over all attempts. `lateness_s` is how much later than
+    expected it started (so far, if it has not). `started_by` is what created the run, in words, or None if unknown.
+    """
+
+    id: str
+    name: str
+    flow_id: str
+    flow_name: str
+    state_type: str
+    state_name: str
+    state_message: str | None = None
+    expected_start: datetime | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    updated: datetime | None = None
+    run_s: float = 0.0
+    lateness_s: float = 0.0
+    attempts: int = 0
+    tags: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    flow_version: str | None = None
+    deployment_id: str | None = None
+    deployment_name: str | None = None
+    work_pool: str | None = None
+    work_queue: str | None = None
+    started_by: str | None = None
+    parent_task_run_id: str | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.state_type in TERMINAL
+
+    def wall_s(self, as_of: datetime) -> float | None:
+        """Seconds from start to end, or to `as_of` while it runs; None if it never started."""
+        if self.start is None:
+            return None
+        return max(0.0, ((self.end or as_of) - self.start).total_seconds())
+
+
+@dataclass(frozen=True)
+class FlowRunGraph:
+    """One flow run, whole: its facts and three tables (columns and dtypes: `NODES`, `EDGES`, `TRIES`).
+
+    nodes: one row a task run or subflow, index `id`; see `NODES` and the design, section 2.
+    edges: one row a pair of nodes; `kind` is `data` or `wait_for` (`data` where both), `plausible` is False when the
+        target started before the source ended. No duplicates, no self loops, no dangling ends.
+    tries: one row a try of a node that started.
+    as_of: when it was read, by the server's clock. complete: False while task runs may still arrive.
+    notes: what was repaired or is uncertain, in sentences for people.
+    """
+
+    run: FlowRun
+    nodes: pd.DataFrame
+    edges: pd.DataFrame
+    tries: pd.DataFrame
+    as_of: datetime
+    complete: bool
+    notes: tuple[str, ...] = ()
+
+
+def table(columns: Mapping[str, Any], contract: Mapping[str, str], index: Any = None) -> pd.DataFrame:
+    """A frame with exactly the contract's columns, order and dtypes."""
+    frame = pd.DataFrame({name: columns[name] for name in contract}, index=index, dtype="object")
+    return frame.astype(dict(contract))
+
+
+def times(values: Any) -> pd.Series:
+    """ISO 8601 strings (or None) as UTC times; what cannot be read is NaT."""
+    parsed = pd.to_datetime(pd.Series(values, dtype="object"), utc=True, format="ISO8601", errors="coerce")
+    return parsed.astype(TIME)
+
+
+def seconds(span: pd.Series) -> pd.Series:
+    """Timedeltas as float seconds, NaN for NaT."""
+    return span.dt.total_seconds().astype("float64")

@@ -1,0 +1,321 @@
+"""From Prefect's rows to the model: nodes with their containers and times, true edges, tries. Pure; no requests.
+
+The repairs (what graph-v2 does not tell, or tells wrong) are one small function each; see the design, 3.4.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flowdag.model import EDGES, FAILURES, NODES, NOT_STARTED, TERMINAL, TIME, TRIES, FlowRun, FlowRunGraph, seconds, table, times
+
+Row = Mapping[str, Any]
+SETTLED_AFTER = timedelta(seconds=10)
+GIVEN_UP_AFTER = timedelta(seconds=60)
+KEY_HASH = re.compile(r"-[0-9a-f]{8}$")
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What was read of one run. `subflows`: flow-run rows of all levels; `task_runs`: rows of the run and its subflows.
+
+    `flow_names`: by flow id. `histories`: states by task run id or flow run id, for those tried more than once.
+    """
+
+    run: FlowRun
+    subflows: Sequence[Row]
+    task_runs: Sequence[Row]
+    flow_names: Mapping[str, str]
+    histories: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+
+
+def assemble(raw: Raw, as_of: datetime, notes: Iterable[str] = ()) -> FlowRunGraph:
+    """The graph of one flow run from what was read of it."""
+    called_by = _children_of_wrappers(raw.subflows)
+    nodes = _nodes(raw, called_by)
+    tries = _tries(nodes, raw.histories)
+    nodes = nodes.assign(attempt=_attempts(nodes, raw))
+    edges = _edges(raw.task_runs, called_by, nodes)
+    nodes = _with_durations(nodes, edges, tries, raw, as_of)
+    complete = is_settled(raw.run, nodes, as_of)
+    nodes = table({name: nodes[name] for name in NODES}, NODES, nodes.index)
+    return FlowRunGraph(raw.run, nodes, edges, tries, as_of, complete, (*notes, *_remarks(raw.run, nodes, edges, complete)))
+
+
+def _children_of_wrappers(subflows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Subflow runs by the task run that stands for them in the caller; a retried caller has several."""
+    found: dict[str, list[Row]] = {}
+    for row in subflows:
+        if row.get("parent_task_run_id"):
+            found.setdefault(row["parent_task_run_id"], []).append(row)
+    return found
+
+
+def _nodes(raw: Raw, called_by: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
+    """One row a task run or subflow; a wrapper task run becomes its subflow runs."""
+    names = _task_names(raw.task_runs)
+    container_of = _containers(raw)
+    rows = []
+    for task_run in raw.task_runs:
+        for subflow in called_by.get(task_run["id"], ()):
+            rows.append(_subflow_node(task_run, subflow, raw.flow_names, container_of))
+        if task_run["id"] not in called_by:
+            rows.append(_task_node(task_run, names, container_of))
+    frame = pd.DataFrame(rows, columns=[*_COLUMNS_READ], dtype="object").set_index("id")
+    for name in ("expected_start", "start", "end"):
+        frame[name] = times(frame[name].to_numpy()).to_numpy()
+        frame[name] = frame[name].dt.tz_localize("UTC") if frame[name].dt.tz is None else frame[name]
+    return _order(frame[~frame.index.duplicated()])
+
+
+_COLUMNS_READ = (
+    "id", "kind", "flow_run_id", "task_run_id", "label", "task_name", "task_key", "state_type", "state_name",
+    "expected_start", "start", "end", "total_s", "tries", "attempt", "container", "tags",
+)  # fmt: skip
+
+
+def _order(nodes: pd.DataFrame) -> pd.DataFrame:
+    """By start (expected start where there is none), then id: the order of tables and exports."""
+    key = nodes["start"].fillna(nodes["expected_start"])
+    return nodes.iloc[np.lexsort((nodes.index.to_numpy(str), key.fillna(pd.Timestamp.max.tz_localize("UTC")).astype("int64")))]
+
+
+def _task_node(row: Row, names: Mapping[str, str], container_of: Mapping[str, str | None]) -> tuple[Any, ...]:
+    start, end = _span(row)
+    return (
+        row["id"], "task-run", row.get("flow_run_id"), row["id"], row.get("name") or row["id"],
+        names[row.get("task_key") or ""], row.get("task_key"), row.get("state_type") or "PENDING",
+        row.get("state_name") or "Pending", row.get("expected_start_time"), start, end,
+        row.get("total_run_time") or 0.0, row.get("run_count") or 0, row.get("flow_run_run_count") or 0,
+        container_of.get(row["id"]), tuple(row.get("tags") or ()),
+    )  # fmt: skip
+
+
+def _subflow_node(
+    wrapper: Row, run: Row, flow_names: Mapping[str, str], container_of: Mapping[str, str | None]
+) -> tuple[Any, ...]:
+    flow_name = flow_names.get(run["flow_id"], "(deleted flow)")
+    start, end = _span(run)
+    return (
+        run["id"], "flow-run", wrapper.get("flow_run_id"), wrapper["id"], f"{flow_name} / {run['name']}", flow_name,
+        wrapper.get("task_key"), run.get("state_type") or "PENDING", run.get("state_name") or "Pending",
+        wrapper.get("expected_start_time") or run.get("expected_start_time"), start, end,
+        run.get("total_run_time") or 0.0, run.get("run_count") or 0, 0,
+        container_of.get(wrapper["id"]), tuple(run.get("tags") or ()),
+    )  # fmt: skip
+
+
+def _span(row: Row) -> tuple[str | None, str | None]:
+    """Start and end; old servers leave them out for cached tasks, whose one state then tells both."""
+    start, end = row.get("start_time"), row.get("end_time")
+    if row.get("state_type") in TERMINAL and end is None:
+        end = (row.get("state") or {}).get("timestamp") or row.get("expected_start_time")
+    if row.get("state_type") == "COMPLETED" and start is None:
+        start = end
+    return start, end
+
+
+def _task_names(task_runs: Sequence[Row]) -> dict[str, str]:
+    """The task's own name by task key: default run names are `<name>-<start of the dynamic key>`, else the key's own."""
+    found = {}
+    for row in task_runs:
+        key = row.get("task_key") or ""
+        named = str(row.get("name") or "")
+        suffix = f"-{str(row.get('dynamic_key') or '')[:3]}"
+        if named.endswith(suffix) and len(named) > len(suffix) > 1:
+            found[key] = named.removesuffix(suffix)
+        else:
+            found.setdefault(key, KEY_HASH.sub("", key.rpartition(".")[2]) or named)
+    return found
+
+
+def _containers(raw: Raw) -> dict[str, str | None]:
+    """What each task run ran inside: the task that called it, else the subflow it belongs to, else nothing."""
+    known = {row["id"] for row in raw.task_runs}
+    parents = {
+        row["id"]: [i["id"] for i in (row.get("task_inputs") or {}).get("__parents__", ()) if i.get("id") in known]
+        for row in raw.task_runs
+    }
+    found: dict[str, str | None] = {}
+    for row in raw.task_runs:
+        callers = [caller for caller in parents[row["id"]] if caller != row["id"]]
+        # several callers are a chain: the innermost is the one that the others contain
+        inner = [c for c in callers if not any(c in parents[other] for other in callers)]
+        owner = row.get("flow_run_id")
+        found[row["id"]] = (inner or callers or [None if owner == raw.run.id else owner])[0]
+    return found
+
+
+def _attempts(nodes: pd.DataFrame, raw: Raw) -> pd.Series:
+    """The attempt of the owning flow run; where Prefect tells none, the one whose time contains the expected start."""
+    found = nodes["attempt"].astype("int64").copy()
+    for owner, mine in found[found == 0].groupby(nodes["flow_run_id"]):
+        starts = times([state["timestamp"] for state in _begins(raw.histories.get(str(owner), ()))]).to_numpy()
+        created = nodes.loc[mine.index, "expected_start"].to_numpy(dtype=starts.dtype)
+        found[mine.index] = np.maximum(1, np.searchsorted(starts, created, side="right"))
+    return found
+
+
+def _begins(states: Iterable[Row]) -> list[Row]:
+    """The states that begin a try: RUNNING, unless it goes on after a pause."""
+    began, running = [], False
+    for state in states:
+        if state["type"] == "RUNNING" and not running:
+            began.append(state)
+        running = state["type"] in ("RUNNING", "PAUSED") and (running or state["type"] == "RUNNING")
+    return began
+
+
+def _tries(nodes: pd.DataFrame, histories: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
+    """One row a try of what started: from the state history where one was read, else the whole span as one."""
+    started = nodes[nodes["start"].notna()]
+    known = [node for node in started.index if node in histories]
+    single = started.drop(index=known)
+    rows: list[tuple[Any, ...]] = [
+        (node, number, *span) for node in known for number, span in enumerate(_spans(histories[node]), start=1)
+    ]
+    many = pd.DataFrame(rows, columns=[*TRIES], dtype="object")
+    for name in ("start", "end"):
+        many[name] = times(many[name].to_numpy())
+    one = pd.DataFrame(
+        {
+            "node": single.index,
+            "try": 1,
+            "start": single["start"].array,
+            "end": single["end"].array,
+            "state_name": single["state_name"].array,
+        }
+    )
+    both = pd.concat([one, many], ignore_index=True) if len(many) else one
+    order = both["node"].map({node: at for at, node in enumerate(nodes.index)})
+    return table(both.iloc[np.lexsort((both["try"].astype("int64"), order))].reset_index(drop=True), TRIES)
+
+
+def _spans(states: Sequence[Row]) -> list[tuple[str, str | None, str]]:
+    """(start, end, name of the state that ended it) of each try; end None while it runs."""
+    spans = []
+    begins = {id(state) for state in _begins(states)}
+    for at, state in enumerate(states):
+        if id(state) in begins:
+            ended = next((s for s in states[at + 1 :] if s["type"] not in ("RUNNING", "PAUSED")), None)
+            spans.append((state["timestamp"], ended and ended["timestamp"], (ended or states[-1])["name"]))
+    return spans
+
+
+def _edges(task_runs: Sequence[Row], called_by: Mapping[str, Sequence[Row]], nodes: pd.DataFrame) -> pd.DataFrame:
+    """The true edges, from the task inputs: one a pair, `data` before `wait_for`."""
+    kinds: dict[tuple[str, str], str] = {}
+    for row in task_runs:
+        targets = [subflow["id"] for subflow in called_by.get(row["id"], ())] or [row["id"]]
+        for key, inputs in (row.get("task_inputs") or {}).items():
+            if key == "__parents__":
+                continue
+            for given in inputs:
+                if source := given.get("id"):
+                    for target in targets:
+                        pair = (_source_node(source, row, called_by), target)
+                        if key != "wait_for" or pair not in kinds:
+                            kinds[pair] = "wait_for" if key == "wait_for" else "data"
+    kept = sorted(pair for pair in kinds if pair[0] != pair[1] and pair[0] in nodes.index and pair[1] in nodes.index)
+    frame = pd.DataFrame({"source": [s for s, _ in kept], "target": [t for _, t in kept]}, dtype="object")
+    frame["kind"] = [kinds[pair] for pair in kept]
+    frame["plausible"] = _plausible(frame, nodes)
+    return table(frame, EDGES)
+
+
+def _source_node(source: str, target: Row, called_by: Mapping[str, Sequence[Row]]) -> str:
+    """The node that an input names: for a wrapper its subflow run, of several the last begun before the target was."""
+    runs = called_by.get(source)
+    if not runs:
+        return source
+    created = target.get("expected_start_time") or ""
+    before = [run for run in runs if (run.get("expected_start_time") or "") <= created]
+    chosen = max(before or runs[:1], key=lambda run: run.get("expected_start_time") or "")
+    return str(chosen["id"])
+
+
+def _plausible(edges: pd.DataFrame, nodes: pd.DataFrame) -> pd.Series:
+    """False where the target started before the source had ended: Prefect tracks inputs by `id()`, which is reused."""
+    began = nodes["start"].reindex(edges["target"]).reset_index(drop=True)
+    ended = nodes["end"].reindex(edges["source"]).reset_index(drop=True)
+    return began.isna() | (ended.notna() & (began >= ended))
+
+
+def _with_durations(
+    nodes: pd.DataFrame, edges: pd.DataFrame, tries: pd.DataFrame, raw: Raw, as_of: datetime
+) -> pd.DataFrame:
+    """blocked, queue, run, retry and wall seconds; see the design, section 2."""
+    now = pd.Timestamp(as_of)
+    over = pd.Timestamp(raw.run.end) if raw.run.end else now
+    # until when the node waited: its start; never started: its end, or the run's end, or now
+    until = nodes["start"].fillna(nodes["end"]).fillna(over)
+    inputs = edges[edges["plausible"]]
+    ended = nodes["end"].reindex(inputs["source"]).fillna(over)
+    last_input = pd.Series(ended.to_numpy(), index=inputs["target"].to_numpy()).groupby(level=0).max().reindex(nodes.index)
+    created = nodes["expected_start"].fillna(nodes["start"])
+    ready = _utc(last_input).fillna(created).clip(lower=created).where(lambda at: at <= until, until)
+    end = nodes["end"].fillna(now)
+    wall = seconds(end - nodes["start"]).clip(lower=0)
+    run = _running_seconds(nodes, tries, raw.histories, now).reindex(nodes.index).fillna(wall)
+    stuck = nodes["start"].isna() & raw.run.is_over
+    return nodes.assign(
+        blocked_s=seconds(ready - created).clip(lower=0),
+        queue_s=seconds(until - ready).clip(lower=0).mask(stuck),
+        run_s=run.where(wall.notna()),
+        retry_s=(wall - run).clip(lower=0),
+        wall_s=wall,
+        tries=nodes["tries"].astype("int64"),
+    )
+
+
+def _running_seconds(
+    nodes: pd.DataFrame, tries: pd.DataFrame, histories: Mapping[str, Sequence[Row]], now: pd.Timestamp
+) -> pd.Series:
+    """Seconds in RUNNING of nodes whose history was read (pauses left out); of others that ended, Prefect's total."""
+    found = nodes["total_s"].astype("float64").where(nodes["end"].notna() & (nodes["total_s"].astype("float64") > 0))
+    for node in set(tries["node"]) & set(histories):
+        states = [*histories[node], {"type": "", "timestamp": now.isoformat()}]
+        at = times([state["timestamp"] for state in states])
+        spans = [(b - a).total_seconds() for (a, b), s in zip(pairwise(at), states, strict=False) if s["type"] == "RUNNING"]
+        found[node] = max(0.0, sum(spans))
+    return found
+
+
+def _utc(values: pd.Series) -> pd.Series:
+    return pd.to_datetime(values, utc=True).astype(TIME)
+
+
+def is_settled(run: FlowRun, nodes: pd.DataFrame, as_of: datetime) -> bool:
+    """Whether all is told: task runs reach Prefect's database seconds after the flow run has ended."""
+    if not run.is_over:
+        return False
+    age = as_of - (run.end or run.updated or as_of)
+    running = ~nodes["state_type"].isin(TERMINAL | NOT_STARTED)
+    waiting = nodes["state_type"].isin(NOT_STARTED) & (nodes["state_name"] != "NotReady")
+    late = running.any() or (waiting.any() and age < GIVEN_UP_AFTER)
+    return age >= SETTLED_AFTER and not late
+
+
+def _remarks(run: FlowRun, nodes: pd.DataFrame, edges: pd.DataFrame, complete: bool) -> list[str]:
+    """What people should know about this graph."""
+    remarks = []
+    if doubtful := int((~edges["plausible"]).sum()):
+        remarks.append(
+            f"{doubtful} link{'s are' if doubtful > 1 else ' is'} dashed: the later task started before the earlier one "
+            "had ended, so Prefect may have mistaken one value for another."
+        )
+    never = int((nodes["start"].isna() & nodes["state_type"].isin(NOT_STARTED)).sum()) if run.is_over else 0
+    if never:
+        because = " because of a failure before them" if run.state_type in FAILURES else ""
+        remarks.append(f"{never} task{'s' if never > 1 else ''} never started{because}.")
+    if run.is_over and not complete:
+        remarks.append("The run has ended, but some of its task runs may still arrive: refresh in a moment.")
+    return remarks

@@ -1,0 +1,137 @@
+"""One door to a tenant's Prefect API: its client, and requests whose failures are already words for people."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+import orjson
+from prefect.client.orchestration import PrefectClient
+from prefect.context import SettingsContext
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings
+
+from flowdag.errors import ApiAnswerInvalid, ApiRefused, ApiUnreachable
+
+if TYPE_CHECKING:
+    from flowdag.tenants import Tenant
+
+CONNECT_S, READ_S, DEADLINE_S = 5.0, 30.0, 45.0
+SKEW = timedelta(seconds=2)  # the Date header knows whole seconds only: below this our own clock is the better one
+
+
+class NotFound(ApiRefused):
+    """404: callers know what was looked for, and say so."""
+
+
+@asynccontextmanager
+async def connect(tenant: Tenant) -> AsyncIterator[PrefectClient]:
+    """A client for the tenant's API and no other: nothing of Prefect's own profile reaches it."""
+    client = PrefectClient(
+        tenant.api_url,
+        api_key=tenant.api_key.get_secret_value() if tenant.api_key else None,
+        auth_string=tenant.auth_string.get_secret_value() if tenant.auth_string else None,
+        httpx_settings={"timeout": httpx.Timeout(READ_S, connect=CONNECT_S)},
+    )
+    async with client:
+        yield client
+
+
+async def request(client: PrefectClient, method: str, path: str, **options: Any) -> Any:
+    """The decoded JSON answer of one request (`json=`, `params=` as in httpx).
+
+    Raises ApiUnreachable, ApiRefused (NotFound for 404) or ApiAnswerInvalid.
+    """
+    return decode(await send(client, method, path, **options), client)
+
+
+async def send(client: PrefectClient, method: str, path: str, **options: Any) -> httpx.Response:
+    """One request within a deadline; errors as in `request`."""
+    where = client.api_url.host
+    try:
+        with impatient(), anyio.fail_after(DEADLINE_S):
+            response = await client.request(method, path, **options)  # type: ignore[arg-type]
+            response.raise_for_status()
+            return response
+    except PrefectHTTPStatusError as error:
+        raise refusal(error.response.status_code, where) from None
+    except (httpx.TimeoutException, TimeoutError):
+        raise ApiUnreachable(
+            f"The Prefect server at {where} did not answer in time.", "Try again in a moment; it may be overloaded."
+        ) from None
+    except (httpx.TransportError, httpx.InvalidURL):
+        raise ApiUnreachable(
+            f"The Prefect server at {where} cannot be reached.",
+            "Check that it is running and that the tenant's api_url is right, then refresh.",
+        ) from None
+    except httpx.HTTPError:
+        raise ApiAnswerInvalid(
+            f"The answer of {where} could not be read.", "Check that the tenant's api_url is a Prefect API."
+        ) from None
+
+
+def impatient() -> SettingsContext:
+    """Two retries instead of five: a person is waiting, and is told sooner."""
+    return SettingsContext(profile=_settings()[0], settings=_settings()[1])
+
+
+@cache
+def _settings() -> tuple[Any, Any]:
+    from prefect.context import get_settings_context
+
+    settings = get_current_settings().copy_with_update(updates={PREFECT_CLIENT_MAX_RETRIES: 2})
+    return get_settings_context().profile, settings
+
+
+def refusal(status: int, where: str) -> ApiRefused:
+    """What an HTTP error means, in words."""
+    if status == 404:
+        return NotFound(f"The Prefect server at {where} does not know this.", "Check the id, or the tenant's api_url.")
+    if status in (401, 403):
+        return ApiRefused(
+            f"The Prefect server at {where} refused the tenant's key.",
+            "Ask whoever configured the tenant to check its api_key or auth_string.",
+        )
+    if status == 429:
+        return ApiRefused(f"The Prefect server at {where} asks for fewer requests.", "Wait a minute, then refresh.")
+    if status == 422:
+        return ApiRefused(
+            f"The Prefect server at {where} does not understand this request.",
+            "It may be older than flowdag supports: see the README for the range.",
+        )
+    return ApiRefused(
+        f"The Prefect server at {where} had an error of its own (HTTP {status}).", "Try again; then look at its log."
+    )
+
+
+def decode(response: httpx.Response, client: PrefectClient) -> Any:
+    """The answer's JSON; raises ApiAnswerInvalid if it is none."""
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        raise ApiAnswerInvalid(
+            f"The answer of {client.api_url.host} is not JSON.", "Check that the tenant's api_url ends in /api."
+        ) from None
+
+
+def server_now(response: httpx.Response) -> datetime:
+    """The server's time at this answer, UTC: our clock, unless the Date header says that the two differ."""
+    now = datetime.now(UTC)
+    try:
+        date = parsedate_to_datetime(response.headers["Date"])
+    except (KeyError, TypeError, ValueError):
+        return now
+    return now if abs(date - now) <= SKEW else date
+
+
+async def server_version(client: PrefectClient) -> str:
+    """The server's Prefect version, e.g. `3.8.8`; Prefect Cloud tells none: `cloud`."""
+    if client.server_type.value == "cloud":
+        return "cloud"
+    return str(await request(client, "GET", "/admin/version"))
