@@ -14,10 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def needs_program(*names: str) -> str:
     """The path of the first of these programs that is installed."""
-    for name in names:
-        if path := shutil.which(name):
-            return path
-    _lacks(f"needs {' or '.join(names)}: not installed")
+    found = next(filter(None, map(shutil.which, names)), None)
+    return found or _lacks(f"needs {' or '.join(names)}: not installed")
 
 
 def needs_chromium() -> str:
