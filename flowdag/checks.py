@@ -56,6 +56,10 @@ def lines(checks: Sequence[Check]) -> list[str]:
     versions = max((len(check.version) for check in checks), default=0)
     return [
         f"{check.tenant.slug:<{slugs}}  {check.tenant.api_url:<{urls}}  "
-        + (check.problem or f"reachable  Prefect {check.version:<{versions}}  {check.runs} runs in the last 24 h")
+        + (check.problem or f"reachable  Prefect {check.version:<{versions}}  {_runs(check.runs)} in the last 24 h")
         for check in checks
     ]
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
