@@ -20,6 +20,13 @@ from flowdag.demo.server import answers
 from tests.needs import ROOT, needs_program
 from tests.waiting import wait_until
 
+OPEN = """
+import sys
+from streamlit.testing.v1 import AppTest
+page = AppTest.from_file(sys.argv[1], default_timeout=60).run()
+print([box.value for box in [*page.exception, *page.error]])
+"""
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -77,6 +84,8 @@ def test_demo_from_the_wheel(installed: Path, tmp_path: Path) -> None:
             assert "<title>Streamlit</title>" in page.text
             wait_until(lambda: address in log.read_text(), process, at_most_s=180)
             assert any(str(app) in line for line in command_lines())
+            # what the app says to the demo's tenants: everything that it imports and registers is in the wheel
+            assert run(installed / "python", "-P", "-c", OPEN, app, cwd=tmp_path / ".flowdag" / "app") == "[]\n"
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=60)
@@ -84,9 +93,9 @@ def test_demo_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     assert "Traceback" not in log.read_text()
 
 
-def run(*command: str | Path) -> str:
+def run(*command: str | Path, cwd: Path | None = None) -> str:
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, cwd=cwd, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def command_lines() -> list[str]:
