@@ -103,7 +103,9 @@ def app() -> None:
         )
         if state.selected:
             state.table = {"selection": {"rows": [int(state.selected[1:])], "columns": [], "cells": []}}
-        st.dataframe(pd.DataFrame({"task": ids}), key="table", on_select=picked, selection_mode="single-row", height=200)
+        st.dataframe(
+            pd.DataFrame({"task": ids}), key="table", on_select=picked, selection_mode="single-row", height=200
+        )
         st.text(f"selected={state.selected} epoch={state.epoch} clicks={state.get('clicks', 0)}")
         st.text(f"fragments={state.fragments} pages={state.pages} theme={st.context.theme.type}")
 
@@ -131,7 +133,8 @@ def drive(url: str, shots: Path) -> dict[str, object]:
     found: dict[str, object] = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         errors: list[str] = []
@@ -157,7 +160,9 @@ def drive(url: str, shots: Path) -> dict[str, object]:
 
         def click(node: str) -> tuple[str, float]:
             epoch = status().split("epoch=")[1].split()[0]
-            spot = network(f"() => window.__net.canvasToDOM(window.__net.getPositions(['{node}#{epoch}'])['{node}#{epoch}'])")
+            spot = network(
+                f"() => window.__net.canvasToDOM(window.__net.getPositions(['{node}#{epoch}'])['{node}#{epoch}'])"
+            )
             box = element.bounding_box()
             assert box and isinstance(spot, dict)
             before, start = status(), time.perf_counter()

@@ -38,7 +38,9 @@ def picture(graph: FlowRunGraph, limit: int = LIMIT) -> Picture:
         box_of = _fold(graph.nodes, closed)
         count = len(set(box_of.values()))
         if count <= limit:
-            remark = f"{len(graph.nodes):,} task runs are shown as {count:,}: those with the same task name are one box."
+            remark = (
+                f"{len(graph.nodes):,} task runs are shown as {count:,}: those with the same task name are one box."
+            )
             return _picture(graph, box_of, remark)
     kept = set(list(dict.fromkeys(box_of.values()))[:limit])
     remark = f"The first {limit} of {count:,} groups are drawn; the tables hold all {len(graph.nodes):,} task runs."
@@ -53,7 +55,9 @@ def _fold(nodes: pd.DataFrame, closed: bool) -> dict[str, str]:
     size = nodes.groupby(["container", "task_name"], dropna=False, sort=False)["kind"].transform("size")
     box_of: dict[str, str] = {}
     hides: set[str] = set()
-    depth_first = sorted(zip(nodes.index, nodes["container"], nodes["task_name"], size, strict=True), key=_by_depth(nodes))
+    depth_first = sorted(
+        zip(nodes.index, nodes["container"], nodes["task_name"], size, strict=True), key=_by_depth(nodes)
+    )
     for node, container, name, count in depth_first:
         inside = box_of.get(container) if isinstance(container, str) else None
         if inside in hides:

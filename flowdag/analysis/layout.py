@@ -19,10 +19,11 @@ import pandas as pd
 from flowdag.analysis.grouping import Picture, ancestors, depths
 
 Direction = Literal["right", "down"]
+ASPECT = 1.1  # width by height of the place where the picture is shown
 Point = tuple[float, float]
 
-WIDTH, HEIGHT = 176.0, 44.0
-LAYER_GAP, BOX_GAP, BEND_GAP = 64.0, 18.0, 10.0
+WIDTH, HEIGHT = 168.0, 44.0
+LAYER_GAP, BOX_GAP, BEND_GAP = 48.0, 14.0, 10.0
 PAD, TITLE = 16.0, 30.0
 SWEEPS = 8
 GRID = 6  # boxes without links stand in rows of about this many
@@ -35,8 +36,19 @@ class Layout:
     bends: for links that cross layers, the points they pass, by (source, target).
     """
 
+    direction: Direction
     places: pd.DataFrame
     bends: Mapping[tuple[str, str], tuple[Point, ...]]
+
+    @property
+    def extent(self) -> Point:
+        """Width and height of the whole, in pixels."""
+        outer = self.places[self.places["depth"] == 0]
+        spans = [
+            (outer[at] + outer[size] / 2).max() - (outer[at] - outer[size] / 2).min()
+            for at, size in (("x", "width"), ("y", "height"))
+        ]
+        return float(spans[0]), float(spans[1])
 
 
 @dataclass
@@ -56,6 +68,16 @@ class _Placed:
     bends: dict[tuple[str, str], tuple[Point, ...]]
 
 
+def best_layout(picture: Picture) -> Layout:
+    """Left to right or top to bottom: whichever is larger when it fits its place."""
+
+    def shrunk(shown: Layout) -> float:
+        width, height = shown.extent
+        return max(width / ASPECT, height)
+
+    return min((layout(picture, "right"), layout(picture, "down")), key=shrunk)
+
+
 def layout(picture: Picture, direction: Direction = "right") -> Layout:
     """Lay the picture out. The same picture always gives the same layout."""
     boxes = picture.boxes
@@ -68,10 +90,12 @@ def layout(picture: Picture, direction: Direction = "right") -> Layout:
         placed[name] = _place(levels[name], sizes, direction, inside=True)
         sizes[name] = placed[name].size
     placed[None] = _place(levels[None], sizes, direction, inside=False)
-    return _absolute(placed, sizes, depth, carried)
+    return _absolute(placed, sizes, depth, carried, direction)
 
 
-def _levels(picture: Picture, container_of: Mapping[str, object]) -> tuple[dict[str | None, _Level], dict[tuple[str, str], tuple[str | None, str, str]]]:
+def _levels(
+    picture: Picture, container_of: Mapping[str, object]
+) -> tuple[dict[str | None, _Level], dict[tuple[str, str], tuple[str | None, str, str]]]:
     """Contents by container, each link at the level of the innermost container that holds both its ends.
 
     The second answer tells where a link is carried: link -> (container, sibling that holds its source, its target).
@@ -154,7 +178,12 @@ def _layered(
         begin += max(size[b][0] if b in size else 0.0 for b in layer) + LAYER_GAP
     centres = {box: (starts[layer_of[box]] + size[box][0] / 2, across[box]) for box in boxes}
     bends = {
-        link: tuple((starts[at] + WIDTH / 2, across[b]) for at, layer in enumerate(layers) for b in chain[1:-1] if b in set(layer))
+        link: tuple(
+            (starts[at] + WIDTH / 2, across[b])
+            for at, layer in enumerate(layers)
+            for b in chain[1:-1]
+            if b in set(layer)
+        )
         for link, chain in chains.items()
         if len(chain) > 2
     }
@@ -220,9 +249,7 @@ def _neighbours(pairs: Sequence[tuple[str, str]]) -> tuple[dict[str, list[str]],
     return before, after
 
 
-def _reduce_crossings(
-    layers: list[list[str]], before: Mapping[str, list[str]], after: Mapping[str, list[str]]
-) -> None:
+def _reduce_crossings(layers: list[list[str]], before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> None:
     """Barycentre sweeps, forth and back; the order with the fewest crossings stays."""
     best, fewest = [list(layer) for layer in layers], _crossings(layers, after)
     for sweep in range(SWEEPS):
@@ -307,6 +334,7 @@ def _absolute(
     sizes: Mapping[str, Point],
     depth: Mapping[str, int],
     carried: Mapping[tuple[str, str], tuple[str | None, str, str]],
+    direction: Direction,
 ) -> Layout:
     """Relative places as absolute ones, from the outside in."""
     corner: dict[str | None, Point] = {None: (0.0, 0.0)}
@@ -324,4 +352,4 @@ def _absolute(
             left, top = corner[level]
             bends[link] = tuple((left + x, top + y) for x, y in points)
     places = pd.DataFrame.from_dict(rows, orient="index", columns=["x", "y", "width", "height", "depth"])
-    return Layout(places.sort_values("depth", kind="stable"), bends)
+    return Layout(direction, places.sort_values("depth", kind="stable"), bends)

@@ -33,6 +33,12 @@ async def read_artifacts(
     body = {"artifacts": which, "sort": "UPDATED_DESC", "limit": limit}
     rows = await request(client, "POST", "/artifacts/filter", json=body)
     return tuple(
-        Artifact(row.get("key"), row.get("type") or "unknown", row.get("description"), row.get("data"), moment(row["updated"]))
+        Artifact(
+            row.get("key"),
+            row.get("type") or "unknown",
+            row.get("description"),
+            row.get("data"),
+            moment(row["updated"]),
+        )
         for row in rows
     )

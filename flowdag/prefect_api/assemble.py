@@ -15,7 +15,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flowdag.model import EDGES, FAILURES, NODES, NOT_STARTED, TERMINAL, TIME, TRIES, FlowRun, FlowRunGraph, seconds, table, times
+from flowdag.model import (
+    EDGES,
+    FAILURES,
+    NODES,
+    NOT_STARTED,
+    TERMINAL,
+    TIME,
+    TRIES,
+    FlowRun,
+    FlowRunGraph,
+    seconds,
+    table,
+    times,
+)
 
 Row = Mapping[str, Any]
 SETTLED_AFTER = timedelta(seconds=10)
@@ -47,7 +60,9 @@ def assemble(raw: Raw, as_of: datetime, notes: Iterable[str] = ()) -> FlowRunGra
     nodes = _with_durations(nodes, edges, tries, raw, as_of)
     complete = is_settled(raw.run, nodes, as_of)
     nodes = table({name: nodes[name] for name in NODES}, NODES, nodes.index)
-    return FlowRunGraph(raw.run, nodes, edges, tries, as_of, complete, (*notes, *_remarks(raw.run, nodes, edges, complete)))
+    return FlowRunGraph(
+        raw.run, nodes, edges, tries, as_of, complete, (*notes, *_remarks(raw.run, nodes, edges, complete))
+    )
 
 
 def _children_of_wrappers(subflows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -85,7 +100,9 @@ _COLUMNS_READ = (
 def _order(nodes: pd.DataFrame) -> pd.DataFrame:
     """By start (expected start where there is none), then id: the order of tables and exports."""
     key = nodes["start"].fillna(nodes["expected_start"])
-    return nodes.iloc[np.lexsort((nodes.index.to_numpy(str), key.fillna(pd.Timestamp.max.tz_localize("UTC")).astype("int64")))]
+    return nodes.iloc[
+        np.lexsort((nodes.index.to_numpy(str), key.fillna(pd.Timestamp.max.tz_localize("UTC")).astype("int64")))
+    ]
 
 
 def _task_node(row: Row, names: Mapping[str, str], container_of: Mapping[str, str | None]) -> tuple[Any, ...]:
@@ -259,7 +276,9 @@ def _with_durations(
     until = nodes["start"].fillna(nodes["end"]).fillna(over)
     inputs = edges[edges["plausible"]]
     ended = nodes["end"].reindex(inputs["source"]).fillna(over)
-    last_input = pd.Series(ended.to_numpy(), index=inputs["target"].to_numpy()).groupby(level=0).max().reindex(nodes.index)
+    last_input = (
+        pd.Series(ended.to_numpy(), index=inputs["target"].to_numpy()).groupby(level=0).max().reindex(nodes.index)
+    )
     created = nodes["expected_start"].fillna(nodes["start"])
     ready = _utc(last_input).fillna(created).clip(lower=created).where(lambda at: at <= until, until)
     end = nodes["end"].fillna(now)
@@ -284,7 +303,9 @@ def _running_seconds(
     for node in set(tries["node"]) & set(histories):
         states = [*histories[node], {"type": "", "timestamp": now.isoformat()}]
         at = times([state["timestamp"] for state in states])
-        spans = [(b - a).total_seconds() for (a, b), s in zip(pairwise(at), states, strict=False) if s["type"] == "RUNNING"]
+        spans = [
+            (b - a).total_seconds() for (a, b), s in zip(pairwise(at), states, strict=False) if s["type"] == "RUNNING"
+        ]
         found[node] = max(0.0, sum(spans))
     return found
 

@@ -22,6 +22,8 @@ from flowdag.errors import ApiAnswerInvalid, ApiRefused, ApiUnreachable
 if TYPE_CHECKING:
     from flowdag.tenants import Tenant
 
+Client = PrefectClient  # for those who may not import prefect
+
 CONNECT_S, READ_S, DEADLINE_S = 5.0, 30.0, 45.0
 SKEW = timedelta(seconds=2)  # the Date header knows whole seconds only: below this our own clock is the better one
 

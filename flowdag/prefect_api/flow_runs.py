@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +66,15 @@ async def list_runs(
 async def count_runs(client: PrefectClient, scope: Scope, query: RunQuery = ANY) -> int:
     """How many top-level flow runs the query lets through within the scope."""
     return int(await request(client, "POST", "/flow_runs/count", json=query.body(scope)))
+
+
+async def count_running_at(client: PrefectClient, scope: Scope, query: RunQuery, at: datetime) -> int:
+    """How many top-level flow runs had started by `at` and ended later, or have not ended. `query`'s window is unused."""
+    anytime = replace(query, since=None, until=None)
+    began = {"start_time": {"before_": at.isoformat()}}
+    ended = anytime.body(scope, **began, end_time={"after_": at.isoformat()})
+    still = replace(anytime, states=("RUNNING",)).body(scope, **began)
+    return sum([int(await request(client, "POST", "/flow_runs/count", json=body)) for body in (ended, still)])
 
 
 async def list_flow_names(client: PrefectClient, scope: Scope) -> tuple[str, ...]:

@@ -105,7 +105,9 @@ def _answer(raw: dict[str, Any]) -> GraphAnswer:
         root_node_ids=_once(raw["root_node_ids"]),
         nodes=tuple(nodes.values()),
         artifacts=_artifacts(raw),
-        states=tuple(GraphState(s["id"], moment(s["timestamp"]), s["type"], s["name"]) for s in raw.get("states") or ()),
+        states=tuple(
+            GraphState(s["id"], moment(s["timestamp"]), s["type"], s["name"]) for s in raw.get("states") or ()
+        ),
     )
 
 
@@ -126,7 +128,9 @@ def _node(node_id: str, raw: dict[str, Any]) -> GraphNode:
 
 def _artifacts(raw: dict[str, Any]) -> tuple[GraphArtifact, ...]:
     return tuple(
-        GraphArtifact(a["id"], moment(a.get("created")), a.get("key"), a.get("type"), bool(a.get("is_latest")), a.get("data"))
+        GraphArtifact(
+            a["id"], moment(a.get("created")), a.get("key"), a.get("type"), bool(a.get("is_latest")), a.get("data")
+        )
         for a in raw.get("artifacts") or ()
     )
 

@@ -28,8 +28,6 @@ async def last_log_lines(
     logs = {"flow_run_id": {"any_": [flow_run_id]}}
     if task_run_id:
         logs["task_run_id"] = {"any_": [task_run_id]}
-    rows = await request(
-        client, "POST", "/logs/filter", json={"logs": logs, "sort": "TIMESTAMP_DESC", "limit": limit}
-    )
+    rows = await request(client, "POST", "/logs/filter", json={"logs": logs, "sort": "TIMESTAMP_DESC", "limit": limit})
     lines = [LogLine(moment(row["timestamp"]), logging.getLevelName(row["level"]), row["message"]) for row in rows]
     return tuple(reversed(lines))

@@ -1,0 +1,33 @@
+"""flowdag's frame: which tenant, which run, which page. Every page runs inside it, and only inside it."""
+
+import streamlit as st
+
+from flowdag.ui import ICON, guard, sidebar, state
+from flowdag.ui.errors import in_words
+
+st.set_page_config(page_title="flowdag", page_icon=ICON, layout="wide", initial_sidebar_state=300)
+page = st.navigation(
+    [
+        st.Page(
+            "pages/run/graph.py",
+            title="Graph",
+            icon=":material/account_tree:",
+            default=True,
+            help="One run: its graph beside the timings of its tasks.",
+        ),
+        st.Page(
+            "pages/tenant/runs.py",
+            title="Runs",
+            icon=":material/table_rows:",
+            help="All runs that the filters let through, and how they went.",
+        ),
+    ]
+)
+state.restore()
+with in_words():
+    with st.sidebar:
+        tenant = sidebar.pick_tenant()
+        query = sidebar.pick_query(tenant)
+        run, problem = sidebar.pick_run(tenant, query)
+    guard.admit(guard.Admitted(tenant, query, run, problem))
+    page.run()

@@ -1,0 +1,222 @@
+"""What the pages ask for, cached: the only st.cache_data and st.cache_resource functions.
+
+Every cached function takes the tenant's id first and reads nothing about the viewer: two viewers share an entry only
+when they may see the same. Finished and settled runs are kept long, others for seconds. What is reached by id passes
+the scope gate here, so that no page can forget it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import streamlit as st
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from flowdag.analysis.attempts import of_attempt
+from flowdag.analysis.grouping import Picture, picture
+from flowdag.analysis.layout import Direction, Layout, best_layout, layout
+from flowdag.errors import UnknownTenant
+from flowdag.model import FlowRun, FlowRunGraph
+from flowdag.prefect_api import artifacts, flow_runs, logs, read_run, scope, task_runs
+from flowdag.prefect_api.client import Client, connect
+from flowdag.prefect_api.flow_runs import RunQuery
+from flowdag.prefect_api.profiles import configured_tenants
+from flowdag.tenants import Tenant
+
+T = TypeVar("T")
+
+SOON, LATER, DAY = timedelta(seconds=5), timedelta(minutes=1), timedelta(days=1)
+
+
+# The one event loop, and the clients that live in it
+
+
+@dataclass(frozen=True)
+class _Connection:
+    """A client and what closes it."""
+
+    client: Client
+    closing: AbstractContextManager[Client]
+
+
+@st.cache_resource(show_spinner=False)
+def _loop() -> tuple[BlockingPortal, AbstractContextManager[BlockingPortal]]:
+    """The thread with the event loop of all requests, and what keeps it: clients are bound to it for good."""
+    keeper = start_blocking_portal()
+    return keeper.__enter__(), keeper
+
+
+def _portal() -> BlockingPortal:
+    return _loop()[0]
+
+
+@st.cache_resource(show_spinner=False, max_entries=64, on_release=lambda held: held.closing.__exit__(None, None, None))
+def _connection(tenant_id: str) -> _Connection:
+    closing = _portal().wrap_async_context_manager(connect(_tenant(tenant_id)))
+    return _Connection(closing.__enter__(), closing)
+
+
+def _ask(tenant_id: str, question: Callable[[Client, Tenant], Awaitable[T]]) -> T:
+    """Run a question on the tenant's client, in the portal's loop, and wait for the answer."""
+    held = _connection(tenant_id)
+    return _portal().call(question, held.client, _tenant(tenant_id))
+
+
+# Tenants
+
+
+@st.cache_resource(show_spinner=False, ttl=SOON)
+def tenants() -> tuple[Tenant, ...]:
+    """All configured tenants; files are read again every few seconds. Raises TenantConfigError."""
+    return configured_tenants()
+
+
+def _tenant(tenant_id: str) -> Tenant:
+    for tenant in tenants():
+        if tenant.id == tenant_id:
+            return tenant
+    raise UnknownTenant("This tenant's configuration has changed.", "Reload the page.")
+
+
+# Lists of runs
+
+
+@st.cache_data(ttl=SOON, max_entries=500, show_spinner=False)
+def runs(tenant_id: str, query: RunQuery, limit: int) -> tuple[FlowRun, ...]:
+    """Top-level runs within the tenant's scope, the latest first."""
+    return _ask(tenant_id, lambda c, t: flow_runs.list_runs(c, t.scope, query, limit=limit))
+
+
+@st.cache_data(ttl=SOON, max_entries=500, show_spinner=False)
+def run_count(tenant_id: str, query: RunQuery) -> int:
+    """How many top-level runs there are."""
+    return _ask(tenant_id, lambda c, t: flow_runs.count_runs(c, t.scope, query))
+
+
+@st.cache_data(ttl=SOON, max_entries=500, show_spinner=False)
+def running_at(tenant_id: str, query: RunQuery, at: datetime) -> int:
+    """How many top-level runs were running at a moment."""
+    return _ask(tenant_id, lambda c, t: flow_runs.count_running_at(c, t.scope, query, at))
+
+
+@st.cache_data(ttl=LATER, max_entries=100, show_spinner=False)
+def flow_names(tenant_id: str) -> tuple[str, ...]:
+    """Flows with runs within the scope."""
+    return _ask(tenant_id, lambda c, t: flow_runs.list_flow_names(c, t.scope))
+
+
+@st.cache_data(ttl=LATER, max_entries=100, show_spinner=False)
+def deployment_names(tenant_id: str) -> tuple[str, ...]:
+    """Deployments with runs within the scope."""
+    return _ask(tenant_id, lambda c, t: flow_runs.list_deployment_names(c, t.scope))
+
+
+def task_counts(tenant_id: str, shown: tuple[FlowRun, ...]) -> dict[str, dict[str, int]]:
+    """Task runs by state type for each run. One request a run, so runs that are long over are asked only once."""
+    known = _finished_counts(tenant_id)
+    asked = tuple(run.id for run in shown if run.id not in known)
+    counts = _counts(tenant_id, asked)
+    now = datetime.now(UTC)
+    known |= {run.id: counts[run.id] for run in shown if run.id in counts and _is_old(run, now)}
+    return counts | {run.id: known[run.id] for run in shown if run.id in known}
+
+
+@st.cache_resource(ttl=DAY, max_entries=64, show_spinner=False)
+def _finished_counts(tenant_id: str) -> dict[str, dict[str, int]]:
+    del tenant_id
+    return {}
+
+
+@st.cache_data(ttl=SOON, max_entries=100, show_spinner="Counting task runs…")
+def _counts(tenant_id: str, run_ids: tuple[str, ...]) -> dict[str, dict[str, int]]:
+    return _ask(tenant_id, lambda c, _: task_runs.count_by_state(c, run_ids))
+
+
+# One run; everything below has passed the gate
+
+
+@st.cache_data(ttl=LATER, max_entries=2000, show_spinner=False)
+def _gate(tenant_id: str, run_id: str) -> None:
+    """Raises RunNotFound if the run is unknown or outside the tenant's scope; refusals are not cached."""
+    _ask(tenant_id, lambda c, t: scope.require_visible(c, t.scope, run_id))
+
+
+def flow_run(tenant_id: str, run_id: str) -> FlowRun:
+    """The facts of one run. Raises RunNotFound."""
+    _gate(tenant_id, run_id)
+    return _flow_run(tenant_id, run_id)
+
+
+@st.cache_data(ttl=SOON, max_entries=500, show_spinner=False)
+def _flow_run(tenant_id: str, run_id: str) -> FlowRun:
+    return _ask(tenant_id, lambda c, _: flow_runs.read_flow_run(c, run_id))
+
+
+def graph(tenant_id: str, run_id: str) -> FlowRunGraph:
+    """The whole graph of one run. Raises RunNotFound."""
+    run = flow_run(tenant_id, run_id)
+    settled = _is_old(run, datetime.now(UTC))
+    return _settled_graph(tenant_id, run_id, run.updated) if settled else _young_graph(tenant_id, run_id)
+
+
+@st.cache_data(ttl=DAY, max_entries=50, show_spinner="Reading the run…")
+def _settled_graph(tenant_id: str, run_id: str, updated: datetime | None) -> FlowRunGraph:
+    """`updated` makes a run that was retried or resumed another entry."""
+    del updated
+    return _read(tenant_id, run_id)
+
+
+@st.cache_data(ttl=SOON, max_entries=50, show_spinner="Reading the run…")
+def _young_graph(tenant_id: str, run_id: str) -> FlowRunGraph:
+    return _read(tenant_id, run_id)
+
+
+def _read(tenant_id: str, run_id: str) -> FlowRunGraph:
+    return _ask(tenant_id, lambda c, _: read_run.read_run(c, run_id))
+
+
+def _is_old(run: FlowRun, now: datetime) -> bool:
+    """Over for longer than task runs are still expected to arrive."""
+    return run.is_over and run.end is not None and now - run.end > timedelta(minutes=2)
+
+
+@st.cache_data(ttl=DAY, max_entries=100, show_spinner=False)
+def drawing(
+    tenant_id: str, run_id: str, as_of: datetime, attempt: int | None, direction: Direction | None, _graph: FlowRunGraph
+) -> tuple[Picture, Layout]:
+    """What is drawn of the run's graph read at `as_of`, and where; of one attempt, or of all.
+    No direction means the one that fits better.
+
+    `_graph` is that graph: tenant, run and `as_of` name it, so that it need not be hashed.
+    """
+    del tenant_id, run_id, as_of
+    shown = picture(of_attempt(_graph, attempt) if attempt else _graph)
+    return shown, layout(shown, direction) if direction else best_layout(shown)
+
+
+@st.cache_data(ttl=SOON, max_entries=500, show_spinner=False)
+def log_lines(tenant_id: str, flow_run_id: str, task_run_id: str | None) -> tuple[logs.LogLine, ...]:
+    """The last log lines of a task run, or of a flow run and its tasks."""
+    _gate(tenant_id, flow_run_id)
+    return _ask(tenant_id, lambda c, _: logs.last_log_lines(c, flow_run_id, task_run_id))
+
+
+@st.cache_data(ttl=SOON, max_entries=500, show_spinner=False)
+def artifacts_of(tenant_id: str, flow_run_id: str, task_run_id: str | None) -> tuple[artifacts.Artifact, ...]:
+    """The artifacts of a task run, or of a flow run."""
+    _gate(tenant_id, flow_run_id)
+    return _ask(tenant_id, lambda c, _: artifacts.read_artifacts(c, flow_run_id, task_run_id))
+
+
+def refresh(tenant_id: str, run: FlowRun | None) -> None:
+    """Forget lists and whatever may have changed, and this run even if it is long over."""
+    for function in (runs, run_count, running_at, flow_names, deployment_names, _counts, _gate, _flow_run):
+        function.clear()
+    for function in (_young_graph, log_lines, artifacts_of):
+        function.clear()
+    if run:
+        _settled_graph.clear(tenant_id, run.id, run.updated)

@@ -1,0 +1,198 @@
+"""What is known of the selected task, of a group of tasks, or of the run itself: facts, inputs, tries, artifacts, logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pandas as pd
+import streamlit as st
+
+from flowdag import cache
+from flowdag.analysis.grouping import Picture
+from flowdag.model import FlowRun, FlowRunGraph
+from flowdag.prefect_api.artifacts import Artifact
+from flowdag.ui.text import clean, clock, duration, facts, html
+from flowdag.ui.theme import is_dark, look, words
+
+LOG_LINES = 12
+
+
+def state_badge(state_type: str, state_name: str) -> str:
+    """A state as an HTML badge, with its sign."""
+    shown = look(state_type, state_name, dark=is_dark())
+    style = f"background:{shown.fill};color:{shown.text};border-color:{shown.border}"
+    style += ";border-style:dashed" if shown.dashed else ""
+    return f'<span class="fd-state" style="{style}">{shown.sign} {html(words(state_name))}</span>'
+
+
+def run_details(graph: FlowRunGraph) -> None:
+    """The run's own facts: when, who, from where, with which parameters."""
+    run = graph.run
+    st.html('<p class="fd-title">The run</p>' + facts(_run_facts(run, graph)))
+    if run.parameters:
+        st.html('<p class="fd-sub">Parameters</p>')
+        st.code(_pretty(run.parameters), language="json", wrap_lines=True)
+    for note in graph.notes:
+        st.html(f'<p class="fd-note">{html(note)}</p>')
+
+
+def _run_facts(run: FlowRun, graph: FlowRunGraph) -> list[tuple[str, object]]:
+    return [
+        ("Flow", run.flow_name),
+        ("Started", clock(run.start)),
+        ("Ended", clock(run.end) if run.end else "not yet" if not run.is_over else None),
+        ("Duration", duration(run.wall_s(graph.as_of))),
+        ("Late by", duration(run.lateness_s)),
+        ("Started by", run.started_by or "not recorded"),
+        ("Deployment", run.deployment_name or "none"),
+        ("Flow version", run.flow_version),
+        ("Work pool", run.work_pool),
+        ("Work queue", run.work_queue),
+        ("Attempts", run.attempts if run.attempts > 1 else None),
+        ("Tags", ", ".join(run.tags) or "none"),
+        ("Message", run.state_message),
+        ("Run id", run.id),
+    ]
+
+
+def group_details(graph: FlowRunGraph, picture: Picture, box: str) -> None:
+    """A group of task runs with one name: how many, how long."""
+    members = graph.nodes[[picture.box_of.get(node) == box for node in graph.nodes.index]]
+    states = members["state_name"].value_counts()
+    st.html(f'<p class="fd-title">{html(picture.boxes.at[box, "label"])}</p>')
+    st.html(
+        facts(
+            [
+                ("Task runs", f"{len(members):,}"),
+                *((words(str(name)), f"{count:,}") for name, count in states.items()),
+                ("Median", duration(members["run_s"].median())),
+                ("Longest", duration(members["run_s"].max())),
+                ("In all", duration(members["run_s"].sum())),
+            ]
+        )
+    )
+
+
+def task_details(tenant_id: str, graph: FlowRunGraph, node: str, select: Callable[[str], None]) -> None:
+    """One task run or subflow. Facts come first, what must be asked of Prefect last."""
+    facts_of = graph.nodes.loc[node]
+    st.html(
+        f'<p class="fd-title">{html(facts_of["label"])}</p>{state_badge(facts_of["state_type"], facts_of["state_name"])}'
+        + facts(_task_facts(facts_of, graph, node))
+    )
+    _inputs(graph, node, select)
+    _tries(graph, node)
+    is_subflow = facts_of["kind"] == "flow-run"
+    owner = node if is_subflow else facts_of["flow_run_id"]
+    task_run = None if is_subflow else node
+    _artifacts(cache.artifacts_of(tenant_id, owner, task_run))
+    _logs(tenant_id, owner, task_run)
+
+
+def _task_facts(row: pd.Series[Any], graph: FlowRunGraph, node: str) -> list[tuple[str, object]]:
+    container = row["container"]
+    return [
+        ("Started", clock(row["start"]) if pd.notna(row["start"]) else "never" if graph.run.is_over else "not yet"),
+        ("Ended", clock(row["end"]) if pd.notna(row["end"]) else None),
+        ("Run", duration(row["run_s"])),
+        ("Blocked", duration(row["blocked_s"])),
+        ("Wait", duration(row["queue_s"])),
+        ("Retry pauses", duration(row["retry_s"]) if row["retry_s"] >= 0.005 else None),
+        ("Tries", row["tries"]),
+        ("Inside", graph.nodes.at[container, "label"] if container in graph.nodes.index else None),
+        ("Tags", ", ".join(row["tags"])),
+        ("Subflow run id" if row["kind"] == "flow-run" else "Task run id", node),
+    ]
+
+
+def _inputs(graph: FlowRunGraph, node: str, select: Callable[[str], None]) -> None:
+    """What it needed, as buttons that select it."""
+    inputs = graph.edges[graph.edges["target"] == node]
+    if inputs.empty:
+        return
+    st.html(f'<p class="fd-sub">Needed ({len(inputs)})</p>')
+    labels = {row.source: _input_label(graph, row) for row in inputs.head(50).itertuples()}
+    st.pills(
+        "Needed",
+        list(labels),
+        format_func=lambda source: labels[source],
+        key=f"inputs-{node}",
+        on_change=lambda: select(st.session_state[f"inputs-{node}"]),
+        label_visibility="collapsed",
+    )
+
+
+def _input_label(graph: FlowRunGraph, edge: Any) -> str:
+    kind = " (waited for)" if edge.kind == "wait_for" else ""
+    doubt = "" if edge.plausible else " (doubtful)"
+    return _escaped(clean(graph.nodes.at[edge.source, "label"])[:60]) + kind + doubt
+
+
+def _escaped(text: str) -> str:
+    """Pills read markdown: show the text as it is."""
+    return "".join(f"\\{char}" if char in r"\`*_{}[]()<>#+-.!|$~:^=@" else char for char in text)
+
+
+def _tries(graph: FlowRunGraph, node: str) -> None:
+    tries = graph.tries[graph.tries["node"] == node]
+    if len(tries) < 2:
+        return
+    st.html('<p class="fd-sub">Tries</p>')
+    begin = tries["start"].min()
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Try": tries["try"],
+                "Ended": [words(str(name)) for name in tries["state_name"]],
+                "After (s)": (tries["start"] - begin).dt.total_seconds(),
+                "Run (s)": (tries["end"].fillna(graph.as_of) - tries["start"]).dt.total_seconds(),
+            }
+        ),
+        hide_index=True,
+        column_config={name: st.column_config.NumberColumn(format="%.2f") for name in ("After (s)", "Run (s)")},
+    )
+
+
+def _artifacts(found: tuple[Artifact, ...]) -> None:
+    for artifact in found:
+        name = f" “{html(artifact.key)}”" if artifact.key else ""
+        st.html(f'<p class="fd-sub">Artifact: {html(artifact.kind)}{name}</p>')
+        if artifact.description:
+            st.text(artifact.description)
+        _artifact_body(artifact)
+
+
+def _artifact_body(artifact: Artifact) -> None:
+    if artifact.kind == "progress" and isinstance(artifact.data, int | float):
+        st.progress(min(1.0, max(0.0, artifact.data / 100)), text=f"{artifact.data:.0f} %")
+        return
+    if artifact.kind == "table":
+        rows = _table(artifact.data)
+        if rows is not None:
+            st.dataframe(rows, hide_index=True)
+            return
+    st.code(artifact.data if isinstance(artifact.data, str) else _pretty(artifact.data), language=None, wrap_lines=True)
+
+
+def _table(data: Any) -> pd.DataFrame | None:
+    """A table artifact: JSON text of a list of rows, or of a mapping of columns; None if it is neither."""
+    try:
+        return pd.DataFrame(orjson.loads(data) if isinstance(data, str) else data)
+    except (ValueError, TypeError):
+        return None
+
+
+def _logs(tenant_id: str, flow_run_id: str, task_run_id: str | None) -> None:
+    lines = cache.log_lines(tenant_id, flow_run_id, task_run_id)
+    st.html('<p class="fd-sub">Last log lines</p>')
+    if not lines:
+        st.caption("No log lines.")
+        return
+    text = "\n".join(f"{clock(line.at)[-8:]} {line.level:<7} {line.message}" for line in lines[-LOG_LINES:])
+    st.code(text, language=None, wrap_lines=True)
+
+
+def _pretty(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()

@@ -1,0 +1,67 @@
+"""The head of a page: what is shown, as of when, and the button that reads it anew."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from flowdag import cache
+from flowdag.model import FAILURES, FlowRun, FlowRunGraph
+from flowdag.tenants import Tenant
+from flowdag.ui.details import run_details, state_badge
+from flowdag.ui.errors import hint
+from flowdag.ui.text import STYLE, clock, duration, html, zone
+
+
+def run_header(tenant: Tenant, graph: FlowRunGraph) -> None:
+    """Name, state and the few facts that come first."""
+    run = graph.run
+    pieces = [
+        html(run.flow_name),
+        f"started {clock(run.start)} ({html(zone().key)})" if run.start else "not started yet",
+        duration(run.wall_s(graph.as_of)) + ("" if run.is_over else " so far") if run.start else "",
+        _tasks(graph),
+    ]
+    line = " · ".join(piece for piece in pieces if piece)
+    _head(
+        f"<b>{html(run.name)}</b>{state_badge(run.state_type, run.state_name)}<span>{line}</span>",
+        tenant, run, graph.as_of,
+    )  # fmt: skip
+
+
+def runs_header(tenant: Tenant) -> None:
+    """The tenant's title."""
+    _head(
+        f"<b>Runs of {html(tenant.title)}</b><span>times in {html(zone().key)}</span>", tenant, None, datetime.now(UTC)
+    )
+
+
+def _tasks(graph: FlowRunGraph) -> str:
+    count = len(graph.nodes)
+    failed = int(graph.nodes["state_type"].isin(FAILURES).sum())
+    return f"{count:,} task{'' if count == 1 else 's'}" + (f", {failed:,} failed" if failed else "")
+
+
+def _head(inner: str, tenant: Tenant, run: FlowRun | None, as_of: datetime) -> None:
+    left, right = st.columns([0.74, 0.26], vertical_alignment="center")
+    left.html(f'{STYLE}<div class="fd-head">{inner}</div>')
+    with right, st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right"):
+        st.html(f'<p class="fd-note" style="margin:0">as of {clock(as_of)[-8:]}</p>', width="content")
+        st.button("Refresh", icon=":material/refresh:", on_click=lambda: cache.refresh(tenant.id, run))
+
+
+def say_why_empty(graph: FlowRunGraph) -> None:
+    """A run without task runs: why, what to do, and what is known of it all the same."""
+    run = graph.run
+    if run.start is None and not run.is_over:
+        hint(
+            f"This run has not started yet: it is {run.state_name.lower()}, expected {clock(run.expected_start)}.",
+            "If it is late, look whether a worker for its work pool is running; then refresh.",
+        )
+    elif run.is_over:
+        hint("This run called no tasks.", "Only calls of functions with @task or @flow inside a flow appear here.")
+    else:
+        hint("This run has no tasks yet.", "Refresh in a few seconds.")
+    with st.container(border=True):
+        run_details(graph)

@@ -1,0 +1,156 @@
+"""The list of a tenant's runs, and the few numbers that come first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pandas as pd
+import streamlit as st
+
+from flowdag import cache
+from flowdag.model import FAILURES, FlowRun
+from flowdag.prefect_api.flow_runs import RunQuery
+from flowdag.tenants import Tenant
+from flowdag.ui import state, tables
+from flowdag.ui.text import duration, zone
+from flowdag.ui.theme import sign
+
+SAMPLE = 1000  # runs whose durations make median and p95
+DONE, FAILED, ACTIVE, WAITING = "done", "failed", "active", "waiting"
+GROUPS = {
+    "COMPLETED": DONE, "FAILED": FAILED, "CRASHED": FAILED, "CANCELLED": FAILED, "CANCELLING": ACTIVE,
+    "RUNNING": ACTIVE, "PAUSED": ACTIVE, "PENDING": WAITING, "SCHEDULED": WAITING,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One period in numbers. `failed` is a part (0 to 1) of the runs that ended; durations are seconds."""
+
+    runs: int
+    failed: float | None
+    median_s: float | None
+    p95_s: float | None
+    running: int
+    sampled: bool
+
+
+def key_figures(tenant: Tenant, query: RunQuery) -> None:
+    """Runs, failure rate, median, p95, still running: each against the equal period before."""
+    now = _figures(tenant, query, query.until or datetime.now(UTC))
+    before = None
+    if query.since and query.until:
+        earlier = replace(query, since=query.since - (query.until - query.since), until=query.since)
+        before = _figures(tenant, earlier, query.since)
+    shown = [
+        ("Runs", f"{now.runs:,}", _change(now.runs, before and before.runs, "{:+,.0f}"), "off", "Runs expected to start in the period."),
+        ("Failure rate", _percent(now.failed), _change(_points(now.failed), before and _points(before.failed), "{:+.1f} pts"), "inverse",
+         "Failed or crashed runs, as a part of those that ended."),
+        ("Median", duration(now.median_s), _change(now.median_s, before and before.median_s, "{:+.2f} s"), "inverse",
+         "Half of the runs that ended took less time, half took more."),
+        ("p95", duration(now.p95_s), _change(now.p95_s, before and before.p95_s, "{:+.2f} s"), "inverse",
+         "95 of 100 runs that ended took at most this long."),
+        ("Still running", f"{now.running:,}", _change(now.running, before and before.running, "{:+,.0f}"), "off",
+         "Running now; the change is against one period ago."),
+    ]  # fmt: skip
+    for column, (label, value, change, color, meaning) in zip(st.columns(len(shown)), shown, strict=True):
+        column.metric(
+            label, value, change, delta_color=color, help=meaning, border=True, height="stretch",  # type: ignore[arg-type]
+            delta_description="vs. before" if change else None,
+        )  # fmt: skip
+    if now.sampled:
+        st.caption(f"Failure rate, median and p95 are of the latest {SAMPLE:,} runs of the period.")
+
+
+def _figures(tenant: Tenant, query: RunQuery, at: datetime) -> Figures:
+    runs = cache.runs(tenant.id, query, SAMPLE)
+    ended = [run for run in runs if run.is_over]
+    walls = pd.Series([run.wall_s(at) for run in ended], dtype="float64").dropna()
+    return Figures(
+        runs=cache.run_count(tenant.id, query),
+        failed=sum(run.state_type in FAILURES for run in ended) / len(ended) if ended else None,
+        median_s=float(walls.median()) if len(walls) else None,
+        p95_s=float(walls.quantile(0.95)) if len(walls) else None,
+        running=cache.running_at(tenant.id, query, at),
+        sampled=len(runs) == SAMPLE,
+    )
+
+
+def _percent(part: float | None) -> str:
+    return "–" if part is None else f"{part:.1%}".replace("%", " %")
+
+
+def _points(part: float | None) -> float | None:
+    return None if part is None else part * 100
+
+
+def _change(now: float | None, before: float | None, form: str) -> str | None:
+    return None if now is None or before is None else form.format(now - before)
+
+
+COLUMNS = {
+    "state": tables.Text("State", help="How the run ended, or what it is doing."),
+    "name": tables.Text("Run", help="The run's own name. Choose a row to open the run."),
+    "flow": tables.Text("Flow", help="The flow that was run."),
+    "started": st.column_config.DatetimeColumn("Started", help="In your own time zone.", format="ddd D MMM YYYY, HH:mm:ss"),
+    "wall_s": st.column_config.ProgressColumn(
+        "Duration (s)", help="From start to end, or to now while it runs. The bar compares with the longest run shown.",
+        format="%.1f s",
+    ),
+    DONE: tables.Number("✓ Done", help="Task runs that completed."),
+    FAILED: tables.Number("✗ Failed", help="Task runs that failed, crashed or were cancelled."),
+    ACTIVE: tables.Number("▶ Running", help="Task runs that are running or paused."),
+    WAITING: tables.Number("○ Waiting", help="Task runs that have not started; in a run that ended: never did."),
+    "deployment": tables.Text("Deployment", help="The deployment that the run came from."),
+    "tags": st.column_config.ListColumn("Tags", help="Labels that were put on the run."),
+    "id": tables.Text("Run id", help="Prefect's id of the run."),
+}  # fmt: skip
+
+
+def runs_table(tenant: Tenant, listed: Sequence[FlowRun], run_page: str) -> None:
+    """One row a run; choosing one opens it on the page `run_page` (its path from app.py)."""
+
+    def opened(row: int | None) -> None:
+        if row is not None:
+            state.choose(run=str(frame.at[row, "id"]), task=None)
+            st.switch_page(run_page)
+
+    now = datetime.now(UTC)
+    frame = _frame(listed, cache.task_counts(tenant.id, tuple(listed)), now)
+    longest = float(frame["wall_s"].max()) if frame["wall_s"].notna().any() else 1.0
+    columns = COLUMNS | {
+        "wall_s": COLUMNS["wall_s"] | {"type_config": COLUMNS["wall_s"]["type_config"] | {"max_value": longest}}
+    }
+    shown = frame.assign(started=frame["started"].dt.tz_convert(zone()))
+    tables.selectable(
+        shown, columns, key="runs", selected=None, height="stretch" if len(frame) > 12 else "auto",
+        on_select=opened,
+    )  # fmt: skip
+
+
+def _frame(runs: Sequence[FlowRun], counts: dict[str, dict[str, int]], now: datetime) -> pd.DataFrame:
+    rows = [
+        {
+            "state": sign(run.state_type, run.state_name),
+            "name": run.name,
+            "flow": run.flow_name,
+            "started": run.start,
+            "wall_s": run.wall_s(now),
+            **_grouped(counts.get(run.id, {})),
+            "deployment": run.deployment_name,
+            "tags": list(run.tags),
+            "id": run.id,
+        }
+        for run in runs
+    ]
+    frame = pd.DataFrame(rows, columns=[*COLUMNS])
+    return frame.assign(started=pd.to_datetime(frame["started"], utc=True), wall_s=frame["wall_s"].astype("float64"))
+
+
+def _grouped(counts: dict[str, int]) -> dict[str, int]:
+    sums = dict.fromkeys((DONE, FAILED, ACTIVE, WAITING), 0)
+    for state_type, count in counts.items():
+        sums[GROUPS.get(state_type, WAITING)] += count
+    return sums

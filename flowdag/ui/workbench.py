@@ -1,0 +1,153 @@
+"""The graph beside its details and tables, in one fragment: choosing a task reruns this and nothing else."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from flowdag import cache
+from flowdag.analysis.attempts import attempts, of_attempt
+from flowdag.analysis.grouping import Picture
+from flowdag.analysis.layout import Direction, Layout
+from flowdag.analysis.timings import by_task_name, by_task_run
+from flowdag.model import FlowRunGraph
+from flowdag.ui import details, state, tables
+from flowdag.ui.dag import dag
+from flowdag.ui.text import html
+from flowdag.ui.theme import is_dark, look, sign
+
+GRAPH_HEIGHT, DETAILS_HEIGHT, TABLE_HEIGHT = 560, 300, 268
+DIRECTIONS: dict[str, Direction | None] = {"Best fit": None, "Left to right": "right", "Top to bottom": "down"}
+
+
+def workbench(tenant_id: str, graph: FlowRunGraph) -> None:
+    """Graph on the left; details of what is selected, and the tables, on the right."""
+    left, right = st.columns([0.58, 0.42], gap="small")
+    with left:
+        direction, attempt = _controls(graph)
+    picture, layout = cache.drawing(tenant_id, graph.run.id, graph.as_of, attempt, direction, graph)
+    shown = of_attempt(graph, attempt) if attempt else graph
+    key = f"dag-{tenant_id}-{graph.run.id}-{attempt}-{direction}-{st.session_state.get('fitted', 0)}"
+    _bench(tenant_id, shown, picture, layout, key, left, right)
+
+
+def _controls(graph: FlowRunGraph) -> tuple[Direction | None, int | None]:
+    """Direction (None: whichever fits) and attempt (None: all); both live in the address."""
+    tried = attempts(graph)
+    attempt = None
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        direction = st.segmented_control(
+            "Direction", list(DIRECTIONS), default="Best fit", key="direction", bind="query-params",
+            label_visibility="collapsed", required=True,
+        )  # fmt: skip
+        if len(tried) > 1:
+            options = {f"Attempt {number}": number for number in tried} | {"All attempts": None}
+            name = st.segmented_control(
+                "Attempt", list(options), default=f"Attempt {tried[-1]}", key="attempt", bind="query-params",
+                label_visibility="collapsed", required=True,
+            )  # fmt: skip
+            attempt = options.get(name or "", tried[-1])
+        st.button(
+            "Fit", icon=":material/fit_screen:", on_click=_fit, type="tertiary", help="Show the whole graph again."
+        )
+    return DIRECTIONS.get(direction or ""), attempt
+
+
+def _fit() -> None:
+    st.session_state["fitted"] = st.session_state.get("fitted", 0) + 1
+
+
+@st.fragment
+def _bench(
+    tenant_id: str,
+    graph: FlowRunGraph,
+    picture: Picture,
+    layout: Layout,
+    key: str,
+    left: DeltaGenerator,
+    right: DeltaGenerator,
+) -> None:
+    selected = _selected(graph, picture)
+    with left:
+        if picture.remark:
+            st.html(f'<p class="fd-note" style="margin:0">{html(picture.remark)}</p>')
+        with st.container(border=True):
+            dag(
+                picture, layout, picture.box_of.get(selected or "", selected),
+                key=key, dark=is_dark(), height=GRAPH_HEIGHT, on_click=_click,
+            )  # fmt: skip
+        _legend(picture)
+    with right:
+        with st.container(border=True, height=DETAILS_HEIGHT):
+            _details(tenant_id, graph, picture, selected)
+        _tables(graph, selected)
+
+
+def _selected(graph: FlowRunGraph, picture: Picture) -> str | None:
+    """The chosen node or box, if this run has it."""
+    chosen = state.chosen("task")
+    return chosen if chosen in graph.nodes.index or chosen in picture.boxes.index else None
+
+
+def _click(box: str) -> None:
+    state.choose(task=box)
+    st.session_state["lifted"] = box
+
+
+def _details(tenant_id: str, graph: FlowRunGraph, picture: Picture, selected: str | None) -> None:
+    if selected is None:
+        details.run_details(graph)
+        return
+    st.button("The run", icon=":material/arrow_back:", type="tertiary", on_click=lambda: state.choose(task=None))
+    if selected in graph.nodes.index:
+        details.task_details(tenant_id, graph, selected, _click)
+    else:
+        details.group_details(graph, picture, selected)
+
+
+def _tables(graph: FlowRunGraph, selected: str | None) -> None:
+    """By task run, and by task name. A task chosen in the graph comes first in the table, so that it is in sight."""
+    runs, names = st.tabs(["By task run", "By task name"])
+    with runs:
+        frame = by_task_run(graph)
+        lifted = st.session_state.get("lifted", state.chosen("task"))
+        shown = _lift(frame, lifted if lifted == selected else None)
+        shown["state"] = [sign(*pair) for pair in _states(graph, shown["id"])]
+        position = shown.index[shown["id"] == selected]
+        tables.selectable(
+            shown, tables.TASK_RUN_COLUMNS, key="task-runs", height=TABLE_HEIGHT,
+            selected=int(position[0]) if len(position) else None,
+            on_select=lambda row: state.choose(task=None if row is None else str(shown.at[row, "id"])),
+        )  # fmt: skip
+        tables.csv_button(frame, f"{graph.run.name}-task-runs", key="task-runs-csv")
+    with names:
+        frame = by_task_name(graph)
+        tables.plain(frame, tables.TASK_NAME_COLUMNS, key="task-names", height=TABLE_HEIGHT)
+        tables.csv_button(frame, f"{graph.run.name}-task-names", key="task-names-csv")
+
+
+def _lift(frame: pd.DataFrame, node: str | None) -> pd.DataFrame:
+    chosen = frame["id"] == node
+    return pd.concat([frame[chosen], frame[~chosen]], ignore_index=True)
+
+
+def _states(graph: FlowRunGraph, ids: pd.Series) -> list[tuple[str, str]]:
+    return list(graph.nodes.loc[ids, ["state_type", "state_name"]].itertuples(index=False, name=None))
+
+
+def _legend(picture: Picture) -> None:
+    """Only the states that are in the picture, and what lines and frames mean."""
+    states = picture.boxes[["state_type", "state_name"]].drop_duplicates().itertuples(index=False, name=None)
+    looks = {look(*pair).word: look(*pair, dark=is_dark()) for pair in states}
+    items = [
+        f'<span><i style="background:{shown.fill};border-color:{shown.border}'
+        f'{";border-style:dashed" if shown.dashed else ""}"></i>{shown.sign} {word}</span>'
+        for word, shown in looks.items()
+    ]
+    kinds = set(picture.links["kind"])
+    items += ["<span>── passes data</span>"] if "data" in kinds else []
+    items += ["<span>···· waits for</span>"] if "wait_for" in kinds else []
+    items += ["<span>– – doubtful link</span>"] if not picture.links["plausible"].all() else []
+    items += ["<span>frame: ran inside</span>"] if picture.boxes["container"].notna().any() else []
+    st.html(f'<div class="fd-legend">{"".join(items)}</div>')
