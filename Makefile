@@ -1,0 +1,39 @@
+# demo: a Prefect server with sample runs, and the app on it     test: the whole test suite
+# lint: what must be clean before a commit                       clean: back to a fresh clone
+# The environment lies in .venv and is made with PYTHON: `make demo PYTHON=python3.12`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+
+.PHONY: demo test lint clean
+
+demo: .venv/installed
+	@$(BIN)/flowdag demo
+
+test: .venv/installed-dev
+	@$(BIN)/python -m pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv .flowdag build dist .*_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "flowdag needs Python 3.11 or newer. Name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "Making .venv…"; $(PYTHON) -m venv .venv; }
+	@echo "Installing flowdag and what it needs into .venv (a minute or two the first time)…"
+	@$(PIP) -r requirements.lock
+	@$(PIP) --no-deps -e .
+	@touch $@
+
+.venv/installed-dev: requirements-dev.lock .venv/installed
+	@echo "Installing the tools for tests and checks into .venv…"
+	@$(PIP) -r requirements-dev.lock
+	@touch $@
