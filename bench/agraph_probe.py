@@ -164,7 +164,8 @@ def drive(url: str, shots: Path) -> dict[str, object]:
                 f"() => window.__net.canvasToDOM(window.__net.getPositions(['{node}#{epoch}'])['{node}#{epoch}'])"
             )
             box = element.bounding_box()
-            assert box and isinstance(spot, dict)
+            assert box
+            assert isinstance(spot, dict)
             before, start = status(), time.perf_counter()
             page.mouse.click(box["x"] + spot["x"], box["y"] + spot["y"])
             while status() == before and time.perf_counter() - start < 3:

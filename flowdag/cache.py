@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -214,9 +214,11 @@ def artifacts_of(tenant_id: str, flow_run_id: str, task_run_id: str | None) -> t
 
 def refresh(tenant_id: str, run: FlowRun | None) -> None:
     """Forget lists and whatever may have changed, and this run even if it is long over."""
-    for function in (runs, run_count, running_at, flow_names, deployment_names, _counts, _gate, _flow_run):
-        function.clear()
-    for function in (_young_graph, log_lines, artifacts_of):
+    stale: tuple[Any, ...] = (
+        *(runs, run_count, running_at, flow_names, deployment_names),
+        *(_counts, _gate, _flow_run, _young_graph, log_lines, artifacts_of),
+    )
+    for function in stale:
         function.clear()
     if run:
         _settled_graph.clear(tenant_id, run.id, run.updated)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
-TIME = "datetime64[us, UTC]"
+TIME: Final = "datetime64[us, UTC]"
 
 NODES: Mapping[str, str] = {
     "kind": "object",
@@ -78,6 +78,7 @@ class FlowRun:
 
     @property
     def is_over(self) -> bool:
+        """Whether it has ended, well or not."""
         return self.state_type in TERMINAL
 
     def wall_s(self, as_of: datetime) -> float | None:
@@ -108,7 +109,7 @@ class FlowRunGraph:
     notes: tuple[str, ...] = ()
 
 
-def table(columns: Mapping[str, Any], contract: Mapping[str, str], index: Any = None) -> pd.DataFrame:
+def table(columns: Mapping[str, Any] | pd.DataFrame, contract: Mapping[str, str], index: Any = None) -> pd.DataFrame:
     """A frame with exactly the contract's columns, order and dtypes."""
     frame = pd.DataFrame({name: columns[name] for name in contract}, index=index, dtype="object")
     return frame.astype(dict(contract))
@@ -117,9 +118,9 @@ def table(columns: Mapping[str, Any], contract: Mapping[str, str], index: Any = 
 def times(values: Any) -> pd.Series:
     """ISO 8601 strings (or None) as UTC times; what cannot be read is NaT."""
     parsed = pd.to_datetime(pd.Series(values, dtype="object"), utc=True, format="ISO8601", errors="coerce")
-    return parsed.astype(TIME)
+    return pd.Series(parsed.astype(TIME))
 
 
 def seconds(span: pd.Series) -> pd.Series:
     """Timedeltas as float seconds, NaN for NaT."""
-    return span.dt.total_seconds().astype("float64")
+    return pd.Series(span.dt.total_seconds().astype("float64"))

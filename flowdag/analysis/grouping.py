@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -70,7 +71,7 @@ def _fold(nodes: pd.DataFrame, closed: bool) -> dict[str, str]:
     return {node: box_of[node] for node in nodes.index}
 
 
-def _by_depth(nodes: pd.DataFrame) -> object:
+def _by_depth(nodes: pd.DataFrame) -> Callable[[tuple[Any, ...]], int]:
     depth = depths(dict(zip(nodes.index, nodes["container"], strict=True)))
     return lambda row: depth[row[0]]
 

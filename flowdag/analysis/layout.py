@@ -12,6 +12,7 @@ import heapq
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import pandas as pd
@@ -168,7 +169,7 @@ def _layered(
         return {}, {}
     layer_of = _layers(boxes, links)
     chains, layers, wide = _with_bends(boxes, links, layer_of, size)
-    pairs = [pair for chain in chains.values() for pair in zip(chain, chain[1:], strict=False)]
+    pairs = [pair for chain in chains.values() for pair in pairwise(chain)]
     before, after = _neighbours(pairs)
     _reduce_crossings(layers, before, after)
     across = _across(layers, before, after, wide)
@@ -267,9 +268,9 @@ def _reduce_crossings(layers: list[list[str]], before: Mapping[str, list[str]], 
 
 
 def _crossings(layers: Sequence[Sequence[str]], after: Mapping[str, list[str]]) -> int:
-    """How many pairs of neighbouring-layer links cross: inversions, counted with a Fenwick tree (Barth et al., 2002)."""
+    """How many pairs of links between layers cross: inversions, counted with a Fenwick tree (Barth et al., 2002)."""
     total = 0
-    for left, right in zip(layers, layers[1:], strict=False):
+    for left, right in pairwise(layers):
         place = {box: i for i, box in enumerate(right)}
         ends = [e for box in left for e in sorted(place[n] for n in after.get(box, ()))]
         tree = [0] * (len(right) + 1)

@@ -9,26 +9,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from flowdag.model import (
-    EDGES,
-    FAILURES,
-    NODES,
-    NOT_STARTED,
-    TERMINAL,
-    TIME,
-    TRIES,
-    FlowRun,
-    FlowRunGraph,
-    seconds,
-    table,
-    times,
-)
+from flowdag.model import FAILURES, NODES, NOT_STARTED, TERMINAL, FlowRun, FlowRunGraph, table, times
+from flowdag.prefect_api.durations import with_durations
+from flowdag.prefect_api.edges import true_edges
+from flowdag.prefect_api.tries import begins, tries_table
 
 Row = Mapping[str, Any]
 SETTLED_AFTER = timedelta(seconds=10)
@@ -54,10 +43,10 @@ def assemble(raw: Raw, as_of: datetime, notes: Iterable[str] = ()) -> FlowRunGra
     """The graph of one flow run from what was read of it."""
     called_by = _children_of_wrappers(raw.subflows)
     nodes = _nodes(raw, called_by)
-    tries = _tries(nodes, raw.histories)
+    tries = tries_table(nodes, raw.histories)
     nodes = nodes.assign(attempt=_attempts(nodes, raw))
-    edges = _edges(raw.task_runs, called_by, nodes)
-    nodes = _with_durations(nodes, edges, tries, raw, as_of)
+    edges = true_edges(raw.task_runs, called_by, nodes)
+    nodes = with_durations(nodes, edges, tries, raw.run, raw.histories, as_of)
     complete = is_settled(raw.run, nodes, as_of)
     nodes = table({name: nodes[name] for name in NODES}, NODES, nodes.index)
     return FlowRunGraph(
@@ -141,7 +130,7 @@ def _span(row: Row) -> tuple[str | None, str | None]:
 
 
 def _task_names(task_runs: Sequence[Row]) -> dict[str, str]:
-    """The task's own name by task key: default run names are `<name>-<start of the dynamic key>`, else the key's own."""
+    """The task's own name by task key: a default run name is `<name>-<start of the dynamic key>`; else the key's."""
     found = {}
     for row in task_runs:
         key = row.get("task_key") or ""
@@ -175,143 +164,10 @@ def _attempts(nodes: pd.DataFrame, raw: Raw) -> pd.Series:
     """The attempt of the owning flow run; where Prefect tells none, the one whose time contains the expected start."""
     found = nodes["attempt"].astype("int64").copy()
     for owner, mine in found[found == 0].groupby(nodes["flow_run_id"]):
-        starts = times([state["timestamp"] for state in _begins(raw.histories.get(str(owner), ()))]).to_numpy()
+        starts = times([state["timestamp"] for state in begins(raw.histories.get(str(owner), ()))]).to_numpy()
         created = nodes.loc[mine.index, "expected_start"].to_numpy(dtype=starts.dtype)
         found[mine.index] = np.maximum(1, np.searchsorted(starts, created, side="right"))
     return found
-
-
-def _begins(states: Iterable[Row]) -> list[Row]:
-    """The states that begin a try: RUNNING, unless it goes on after a pause."""
-    began, running = [], False
-    for state in states:
-        if state["type"] == "RUNNING" and not running:
-            began.append(state)
-        running = state["type"] in ("RUNNING", "PAUSED") and (running or state["type"] == "RUNNING")
-    return began
-
-
-def _tries(nodes: pd.DataFrame, histories: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
-    """One row a try of what started: from the state history where one was read, else the whole span as one."""
-    started = nodes[nodes["start"].notna()]
-    known = [node for node in started.index if node in histories]
-    single = started.drop(index=known)
-    rows: list[tuple[Any, ...]] = [
-        (node, number, *span) for node in known for number, span in enumerate(_spans(histories[node]), start=1)
-    ]
-    many = pd.DataFrame(rows, columns=[*TRIES], dtype="object")
-    for name in ("start", "end"):
-        many[name] = times(many[name].to_numpy())
-    one = pd.DataFrame(
-        {
-            "node": single.index,
-            "try": 1,
-            "start": single["start"].array,
-            "end": single["end"].array,
-            "state_name": single["state_name"].array,
-        }
-    )
-    both = pd.concat([one, many], ignore_index=True) if len(many) else one
-    order = both["node"].map({node: at for at, node in enumerate(nodes.index)})
-    return table(both.iloc[np.lexsort((both["try"].astype("int64"), order))].reset_index(drop=True), TRIES)
-
-
-def _spans(states: Sequence[Row]) -> list[tuple[str, str | None, str]]:
-    """(start, end, name of the state that ended it) of each try; end None while it runs."""
-    spans = []
-    begins = {id(state) for state in _begins(states)}
-    for at, state in enumerate(states):
-        if id(state) in begins:
-            ended = next((s for s in states[at + 1 :] if s["type"] not in ("RUNNING", "PAUSED")), None)
-            spans.append((state["timestamp"], ended and ended["timestamp"], (ended or states[-1])["name"]))
-    return spans
-
-
-def _edges(task_runs: Sequence[Row], called_by: Mapping[str, Sequence[Row]], nodes: pd.DataFrame) -> pd.DataFrame:
-    """The true edges, from the task inputs: one a pair, `data` before `wait_for`."""
-    kinds: dict[tuple[str, str], str] = {}
-    for row in task_runs:
-        targets = [subflow["id"] for subflow in called_by.get(row["id"], ())] or [row["id"]]
-        for key, inputs in (row.get("task_inputs") or {}).items():
-            if key == "__parents__":
-                continue
-            for given in inputs:
-                if source := given.get("id"):
-                    for target in targets:
-                        pair = (_source_node(source, row, called_by), target)
-                        if key != "wait_for" or pair not in kinds:
-                            kinds[pair] = "wait_for" if key == "wait_for" else "data"
-    kept = sorted(pair for pair in kinds if pair[0] != pair[1] and pair[0] in nodes.index and pair[1] in nodes.index)
-    frame = pd.DataFrame({"source": [s for s, _ in kept], "target": [t for _, t in kept]}, dtype="object")
-    frame["kind"] = [kinds[pair] for pair in kept]
-    frame["plausible"] = _plausible(frame, nodes)
-    return table(frame, EDGES)
-
-
-def _source_node(source: str, target: Row, called_by: Mapping[str, Sequence[Row]]) -> str:
-    """The node that an input names: for a wrapper its subflow run, of several the last begun before the target was."""
-    runs = called_by.get(source)
-    if not runs:
-        return source
-    created = target.get("expected_start_time") or ""
-    before = [run for run in runs if (run.get("expected_start_time") or "") <= created]
-    chosen = max(before or runs[:1], key=lambda run: run.get("expected_start_time") or "")
-    return str(chosen["id"])
-
-
-def _plausible(edges: pd.DataFrame, nodes: pd.DataFrame) -> pd.Series:
-    """False where the target started before the source had ended: Prefect tracks inputs by `id()`, which is reused."""
-    began = nodes["start"].reindex(edges["target"]).reset_index(drop=True)
-    ended = nodes["end"].reindex(edges["source"]).reset_index(drop=True)
-    return began.isna() | (ended.notna() & (began >= ended))
-
-
-def _with_durations(
-    nodes: pd.DataFrame, edges: pd.DataFrame, tries: pd.DataFrame, raw: Raw, as_of: datetime
-) -> pd.DataFrame:
-    """blocked, queue, run, retry and wall seconds; see the design, section 2."""
-    now = pd.Timestamp(as_of)
-    over = pd.Timestamp(raw.run.end) if raw.run.end else now
-    # until when the node waited: its start; never started: its end, or the run's end, or now
-    until = nodes["start"].fillna(nodes["end"]).fillna(over)
-    inputs = edges[edges["plausible"]]
-    ended = nodes["end"].reindex(inputs["source"]).fillna(over)
-    last_input = (
-        pd.Series(ended.to_numpy(), index=inputs["target"].to_numpy()).groupby(level=0).max().reindex(nodes.index)
-    )
-    created = nodes["expected_start"].fillna(nodes["start"])
-    ready = _utc(last_input).fillna(created).clip(lower=created).where(lambda at: at <= until, until)
-    end = nodes["end"].fillna(now)
-    wall = seconds(end - nodes["start"]).clip(lower=0)
-    run = _running_seconds(nodes, tries, raw.histories, now).reindex(nodes.index).fillna(wall)
-    stuck = nodes["start"].isna() & raw.run.is_over
-    return nodes.assign(
-        blocked_s=seconds(ready - created).clip(lower=0),
-        queue_s=seconds(until - ready).clip(lower=0).mask(stuck),
-        run_s=run.where(wall.notna()),
-        retry_s=(wall - run).clip(lower=0),
-        wall_s=wall,
-        tries=nodes["tries"].astype("int64"),
-    )
-
-
-def _running_seconds(
-    nodes: pd.DataFrame, tries: pd.DataFrame, histories: Mapping[str, Sequence[Row]], now: pd.Timestamp
-) -> pd.Series:
-    """Seconds in RUNNING of nodes whose history was read (pauses left out); of others that ended, Prefect's total."""
-    found = nodes["total_s"].astype("float64").where(nodes["end"].notna() & (nodes["total_s"].astype("float64") > 0))
-    for node in set(tries["node"]) & set(histories):
-        states = [*histories[node], {"type": "", "timestamp": now.isoformat()}]
-        at = times([state["timestamp"] for state in states])
-        spans = [
-            (b - a).total_seconds() for (a, b), s in zip(pairwise(at), states, strict=False) if s["type"] == "RUNNING"
-        ]
-        found[node] = max(0.0, sum(spans))
-    return found
-
-
-def _utc(values: pd.Series) -> pd.Series:
-    return pd.to_datetime(values, utc=True).astype(TIME)
 
 
 def is_settled(run: FlowRun, nodes: pd.DataFrame, as_of: datetime) -> bool:
@@ -330,8 +186,8 @@ def _remarks(run: FlowRun, nodes: pd.DataFrame, edges: pd.DataFrame, complete: b
     remarks = []
     if doubtful := int((~edges["plausible"]).sum()):
         remarks.append(
-            f"{doubtful} link{'s are' if doubtful > 1 else ' is'} dashed: the later task started before the earlier one "
-            "had ended, so Prefect may have mistaken one value for another."
+            f"{doubtful} link{'s are' if doubtful > 1 else ' is'} dashed: the later task started before the earlier "
+            "one had ended, so Prefect may have mistaken one value for another."
         )
     never = int((nodes["start"].isna() & nodes["state_type"].isin(NOT_STARTED)).sum()) if run.is_over else 0
     if never:

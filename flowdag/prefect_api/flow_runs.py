@@ -54,11 +54,12 @@ async def list_runs(
     """Top-level flow runs within the scope, the latest first; at most `limit`, in pages of 200."""
     rows: dict[str, dict[str, Any]] = {}
     while len(rows) < limit:
-        page = {"sort": "EXPECTED_START_TIME_DESC", "limit": min(PAGE, limit - len(rows)), "offset": offset + len(rows)}
+        size = min(PAGE, limit - len(rows))
+        page = {"sort": "EXPECTED_START_TIME_DESC", "limit": size, "offset": offset + len(rows)}
         answer = await request(client, "POST", "/flow_runs/filter", json=query.body(scope) | page)
         before = len(rows)
         rows |= {row["id"]: row for row in answer}  # new runs shift the pages: the same row may come twice
-        if len(answer) < page["limit"] or len(rows) == before:
+        if len(answer) < size or len(rows) == before:
             break
     return await with_names(client, list(rows.values()))
 
@@ -69,7 +70,7 @@ async def count_runs(client: PrefectClient, scope: Scope, query: RunQuery = ANY)
 
 
 async def count_running_at(client: PrefectClient, scope: Scope, query: RunQuery, at: datetime) -> int:
-    """How many top-level flow runs had started by `at` and ended later, or have not ended. `query`'s window is unused."""
+    """How many top-level flow runs had started by `at`, and ended later or not yet; the query's window is not used."""
     anytime = replace(query, since=None, until=None)
     began = {"start_time": {"before_": at.isoformat()}}
     ended = anytime.body(scope, **began, end_time={"after_": at.isoformat()})

@@ -65,11 +65,13 @@ async def _read_by_key(
 
 
 async def _read_by_offset(client: PrefectClient, flow_run_ids: Sequence[str], rows: dict[str, dict[str, Any]]) -> None:
-    offset, page = 0, [{}] * PAGE
-    while len(page) == PAGE:
+    offset = 0
+    while True:
         body = _of(flow_run_ids) | {"sort": "ID_DESC", "limit": PAGE, "offset": offset}
         page = await request(client, "POST", "/task_runs/filter", json=body)
         rows |= {row["id"]: row for row in page}
+        if len(page) < PAGE:
+            return
         offset += PAGE
 
 

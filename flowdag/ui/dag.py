@@ -55,7 +55,7 @@ def dag(
 
     data = {
         "nodes": list(_nodes(picture, layout, selected, epoch, dark)),
-        "edges": list(_edges(picture, layout, epoch, dark)),
+        "edges": list(_edges(picture, layout, epoch)),
     }
     _agraph(data=_json(data), config=_json(_options(layout.direction, dark, height)), key=drawn_key, on_change=clicked)
 
@@ -95,8 +95,9 @@ def _options(direction: Direction, dark: bool, height: int) -> dict[str, Any]:
 def _nodes(picture: Picture, layout: Layout, selected: str | None, epoch: int, dark: bool) -> Iterator[dict[str, Any]]:
     """Containers first, so that what runs inside them lies on top; then the bends of links, which nobody sees."""
     containers = set(picture.boxes["container"].dropna())
-    boxes = picture.boxes.to_dict("index")
-    for box, place in layout.places.to_dict("index").items():
+    boxes: dict[Any, Any] = picture.boxes.to_dict("index")
+    places: dict[Any, Any] = layout.places.to_dict("index")
+    for box, place in places.items():
         drawn = _container if box in containers else _box
         yield drawn(boxes[box], place, box == selected, dark) | {"id": f"{box}#{epoch}"}
     for link, points in layout.bends.items():
@@ -159,7 +160,7 @@ def _container(box: Mapping[str, Any], place: Mapping[str, float], selected: boo
     }
 
 
-def _edges(picture: Picture, layout: Layout, epoch: int, dark: bool) -> Iterator[dict[str, Any]]:
+def _edges(picture: Picture, layout: Layout, epoch: int) -> Iterator[dict[str, Any]]:
     """Each link, led through its bends; `wait_for` dotted, doubtful ones dashed."""
     for link in picture.links.itertuples(index=False):
         pair = (str(link.source), str(link.target))

@@ -1,8 +1,8 @@
-"""What is known of the selected task, of a group of tasks, or of the run itself: facts, inputs, tries, artifacts, logs."""
+"""What is known of the selected task, of a group of tasks, or of the run: facts, inputs, tries, artifacts, logs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -77,21 +77,21 @@ def group_details(graph: FlowRunGraph, picture: Picture, box: str) -> None:
 
 def task_details(tenant_id: str, graph: FlowRunGraph, node: str, select: Callable[[str], None]) -> None:
     """One task run or subflow. Facts come first, what must be asked of Prefect last."""
-    facts_of = graph.nodes.loc[node]
+    row: dict[Any, Any] = graph.nodes.loc[[node]].to_dict("records")[0]
     st.html(
-        f'<p class="fd-title">{html(facts_of["label"])}</p>{state_badge(facts_of["state_type"], facts_of["state_name"])}'
-        + facts(_task_facts(facts_of, graph, node))
+        f'<p class="fd-title">{html(row["label"])}</p>{state_badge(row["state_type"], row["state_name"])}'
+        + facts(_task_facts(row, graph, node))
     )
     _inputs(graph, node, select)
     _tries(graph, node)
-    is_subflow = facts_of["kind"] == "flow-run"
-    owner = node if is_subflow else facts_of["flow_run_id"]
+    is_subflow = row["kind"] == "flow-run"
+    owner = node if is_subflow else row["flow_run_id"]
     task_run = None if is_subflow else node
     _artifacts(cache.artifacts_of(tenant_id, owner, task_run))
     _logs(tenant_id, owner, task_run)
 
 
-def _task_facts(row: pd.Series[Any], graph: FlowRunGraph, node: str) -> list[tuple[str, object]]:
+def _task_facts(row: Mapping[str, Any], graph: FlowRunGraph, node: str) -> list[tuple[str, object]]:
     container = row["container"]
     return [
         ("Started", clock(row["start"]) if pd.notna(row["start"]) else "never" if graph.run.is_over else "not yet"),

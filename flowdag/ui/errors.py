@@ -23,7 +23,7 @@ def in_words() -> Iterator[None]:
         st.button("Try again", icon=":material/refresh:", key="try-again")
         st.stop()
     except Exception as error:
-        # Streamlit's own control flow (stop, rerun) derives from BaseException and passes. No message: it may hold data.
+        # Streamlit's own control flow (stop, rerun) derives from BaseException and passes
         log.error("Unexpected %s", type(error).__name__, exc_info=error)
         tell("flowdag met an error of its own.", "Reload the page; if it stays, the server's log tells more.")
         st.stop()

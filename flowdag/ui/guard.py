@@ -36,7 +36,7 @@ def admit(admitted: Admitted) -> None:
 def runs_to_show() -> Admitted:
     """What the page may show; ends the script where app.py has not run before it."""
     admitted = st.session_state.pop(ADMITTED, None)
-    if admitted is None:
+    if not isinstance(admitted, Admitted):
         tell("This page cannot be opened by itself.", "Open the app's start page.")
         st.stop()
     return admitted

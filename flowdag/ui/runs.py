@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from flowdag import cache
 from flowdag.model import FAILURES, FlowRun
@@ -29,39 +31,66 @@ GROUPS = {
 class Figures:
     """One period in numbers. `failed` is a part (0 to 1) of the runs that ended; durations are seconds."""
 
-    runs: int
+    runs: int | None
     failed: float | None
     median_s: float | None
     p95_s: float | None
-    running: int
+    running: int | None
     sampled: bool
 
 
 def key_figures(tenant: Tenant, query: RunQuery) -> None:
     """Runs, failure rate, median, p95, still running: each against the equal period before."""
     now = _figures(tenant, query, query.until or datetime.now(UTC))
-    before = None
-    if query.since and query.until:
-        earlier = replace(query, since=query.since - (query.until - query.since), until=query.since)
-        before = _figures(tenant, earlier, query.since)
-    shown = [
-        ("Runs", f"{now.runs:,}", _change(now.runs, before and before.runs, "{:+,.0f}"), "off", "Runs expected to start in the period."),
-        ("Failure rate", _percent(now.failed), _change(_points(now.failed), before and _points(before.failed), "{:+.1f} pts"), "inverse",
-         "Failed or crashed runs, as a part of those that ended."),
-        ("Median", duration(now.median_s), _change(now.median_s, before and before.median_s, "{:+.2f} s"), "inverse",
-         "Half of the runs that ended took less time, half took more."),
-        ("p95", duration(now.p95_s), _change(now.p95_s, before and before.p95_s, "{:+.2f} s"), "inverse",
-         "95 of 100 runs that ended took at most this long."),
-        ("Still running", f"{now.running:,}", _change(now.running, before and before.running, "{:+,.0f}"), "off",
-         "Running now; the change is against one period ago."),
-    ]  # fmt: skip
-    for column, (label, value, change, color, meaning) in zip(st.columns(len(shown)), shown, strict=True):
-        column.metric(
-            label, value, change, delta_color=color, help=meaning, border=True, height="stretch",  # type: ignore[arg-type]
-            delta_description="vs. before" if change else None,
-        )  # fmt: skip
+    before = _figures_before(tenant, query)
+    columns = st.columns(5)
+    _figure(columns[0], "Runs", now.runs, before.runs, _count, "Runs that were due to start in the period.")
+    _figure(
+        columns[1], "Failure rate", now.failed, before.failed, _percent,
+        "Runs that failed or crashed, as a part of those that ended.", worse="inverse",
+    )  # fmt: skip
+    _figure(
+        columns[2], "Median", now.median_s, before.median_s, duration,
+        "Half of the runs that ended took less time, half took more.", worse="inverse",
+    )  # fmt: skip
+    _figure(
+        columns[3], "p95", now.p95_s, before.p95_s, duration,
+        "95 of 100 runs that ended took at most this long.", worse="inverse",
+    )  # fmt: skip
+    _figure(
+        columns[4], "Still running", now.running, before.running, _count,
+        "Running now; compared with the runs that were running one period ago.",
+    )  # fmt: skip
     if now.sampled:
         st.caption(f"Failure rate, median and p95 are of the latest {SAMPLE:,} runs of the period.")
+
+
+def _figure(
+    column: DeltaGenerator,
+    label: str,
+    now: float | None,
+    before: float | None,
+    words: Callable[[float | None], str],
+    meaning: str,
+    *,
+    worse: Literal["inverse", "off"] = "off",
+) -> None:
+    """One number with its change; `worse` is `inverse` where more is worse, `off` where it is neither."""
+    change = None if now is None or before is None else now - before
+    sign = "" if not change else "+" if change > 0 else "−"
+    column.metric(
+        label, words(now), None if change is None else f"{sign}{words(abs(change))}", border=True, height="stretch",
+        delta_color=worse if change else "off", delta_arrow=("up" if change > 0 else "down") if change else "off",
+        help=f"{meaning} Below: the change against the equal period before.",
+    )  # fmt: skip
+
+
+def _figures_before(tenant: Tenant, query: RunQuery) -> Figures:
+    """The figures of the equal period before; without a period there are none."""
+    if query.since is None or query.until is None:
+        return Figures(None, None, None, None, None, sampled=False)
+    earlier = replace(query, since=query.since - (query.until - query.since), until=query.since)
+    return _figures(tenant, earlier, query.since)
 
 
 def _figures(tenant: Tenant, query: RunQuery, at: datetime) -> Figures:
@@ -78,27 +107,22 @@ def _figures(tenant: Tenant, query: RunQuery, at: datetime) -> Figures:
     )
 
 
+def _count(number: float | None) -> str:
+    return "–" if number is None else f"{number:,.0f}"
+
+
 def _percent(part: float | None) -> str:
-    return "–" if part is None else f"{part:.1%}".replace("%", " %")
+    return "–" if part is None else f"{part * 100:.1f} %"
 
 
-def _points(part: float | None) -> float | None:
-    return None if part is None else part * 100
-
-
-def _change(now: float | None, before: float | None, form: str) -> str | None:
-    return None if now is None or before is None else form.format(now - before)
-
-
-COLUMNS = {
+COLUMNS: dict[str, Any] = {
     "state": tables.Text("State", help="How the run ended, or what it is doing."),
     "name": tables.Text("Run", help="The run's own name. Choose a row to open the run."),
     "flow": tables.Text("Flow", help="The flow that was run."),
-    "started": st.column_config.DatetimeColumn("Started", help="In your own time zone.", format="ddd D MMM YYYY, HH:mm:ss"),
-    "wall_s": st.column_config.ProgressColumn(
-        "Duration (s)", help="From start to end, or to now while it runs. The bar compares with the longest run shown.",
-        format="%.1f s",
+    "started": st.column_config.DatetimeColumn(
+        "Started", help="In your own time zone.", format="ddd D MMM YYYY, HH:mm:ss"
     ),
+    "wall_s": None,
     DONE: tables.Number("✓ Done", help="Task runs that completed."),
     FAILED: tables.Number("✗ Failed", help="Task runs that failed, crashed or were cancelled."),
     ACTIVE: tables.Number("▶ Running", help="Task runs that are running or paused."),
@@ -106,7 +130,12 @@ COLUMNS = {
     "deployment": tables.Text("Deployment", help="The deployment that the run came from."),
     "tags": st.column_config.ListColumn("Tags", help="Labels that were put on the run."),
     "id": tables.Text("Run id", help="Prefect's id of the run."),
-}  # fmt: skip
+}
+
+
+def _duration_column(longest: float) -> Any:
+    meaning = "From start to end, or to now while it runs. The bar compares with the longest run shown."
+    return st.column_config.ProgressColumn("Duration", help=meaning, format="%.1f s", max_value=longest)
 
 
 def runs_table(tenant: Tenant, listed: Sequence[FlowRun], run_page: str) -> None:
@@ -120,9 +149,7 @@ def runs_table(tenant: Tenant, listed: Sequence[FlowRun], run_page: str) -> None
     now = datetime.now(UTC)
     frame = _frame(listed, cache.task_counts(tenant.id, tuple(listed)), now)
     longest = float(frame["wall_s"].max()) if frame["wall_s"].notna().any() else 1.0
-    columns = COLUMNS | {
-        "wall_s": COLUMNS["wall_s"] | {"type_config": COLUMNS["wall_s"]["type_config"] | {"max_value": longest}}
-    }
+    columns = COLUMNS | {"wall_s": _duration_column(max(longest, 0.1))}
     shown = frame.assign(started=frame["started"].dt.tz_convert(zone()))
     tables.selectable(
         shown, columns, key="runs", selected=None, height="stretch" if len(frame) > 12 else "auto",

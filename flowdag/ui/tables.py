@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -53,7 +53,7 @@ def selectable(
     key: str,
     selected: int | None,
     on_select: Callable[[int | None], None],
-    height: int | str = "auto",
+    height: int | Literal["stretch", "auto"] = "auto",
 ) -> None:
     """A table whose row can be chosen; `on_select` gets its position, or None when the choice is taken back.
 
@@ -80,7 +80,9 @@ def selectable(
     )
 
 
-def plain(frame: pd.DataFrame, columns: dict[str, Any], *, key: str, height: int | str = "auto") -> None:
+def plain(
+    frame: pd.DataFrame, columns: dict[str, Any], *, key: str, height: int | Literal["stretch", "auto"] = "auto"
+) -> None:
     """A table to read and sort."""
     st.dataframe(
         frame,

@@ -19,14 +19,15 @@ STYLE = """<style>
 .fd-head{display:flex;flex-wrap:wrap;align-items:baseline;gap:.15rem .7rem;margin:0}
 .fd-head b{font-size:1.45rem;font-weight:650;line-height:1.25;overflow-wrap:anywhere}
 .fd-head span,.fd-note{opacity:.72;font-size:.9rem}
-.fd-state{display:inline-block;border:1.5px solid;border-radius:.5rem;padding:.02rem .5rem;font-size:.85rem;font-weight:600}
+.fd-state{display:inline-block;border:1.5px solid;border-radius:.5rem;padding:.02rem .5rem;
+ font-size:.85rem;font-weight:600}
 .fd-facts{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.12rem .9rem;margin:0;font-size:.88rem}
 .fd-facts i{opacity:.66;font-style:normal}.fd-facts span{overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
 .fd-title{font-weight:650;font-size:1.02rem;overflow-wrap:anywhere;margin:0 0 .3rem}
 .fd-sub{font-weight:600;font-size:.86rem;margin:.55rem 0 .1rem}
 .fd-legend{display:flex;flex-wrap:wrap;gap:.2rem .9rem;font-size:.8rem;opacity:.92}
-.fd-legend i{display:inline-block;width:1.15rem;height:.8rem;border:1.5px solid;border-radius:.2rem;vertical-align:-.08rem;
- margin-right:.3rem}
+.fd-legend i{display:inline-block;width:1.15rem;height:.8rem;border:1.5px solid;border-radius:.2rem;
+ vertical-align:-.08rem;margin-right:.3rem}
 </style>"""
 
 

@@ -1,4 +1,4 @@
-"""How states look: colours after Okabe and Ito (told apart by colour-blind eyes), and a sign each, for light and dark."""
+"""How states look, in light and dark: a sign each, and colours after Okabe and Ito for colour-blind eyes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ALIKE = {"CANCELLING": "CANCELLED", "SCHEDULED": "PENDING"}
 
 
 def is_dark() -> bool:
-    """Whether the viewer's page is dark now; Streamlit may learn it one rerun late, and every look is legible on both."""
+    """Whether the page is dark now. Streamlit may learn it one rerun late; every look is legible on both."""
     return st.context.theme.type == "dark"
 
 

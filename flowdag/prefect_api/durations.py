@@ -1,0 +1,52 @@
+"""Where the seconds of each node went: blocked, queue, run, retry, wall (design, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from flowdag.model import TIME, FlowRun, seconds
+from flowdag.prefect_api.tries import running_seconds
+
+Row = Mapping[str, Any]
+
+
+def with_durations(
+    nodes: pd.DataFrame,
+    edges: pd.DataFrame,
+    tries: pd.DataFrame,
+    run: FlowRun,
+    histories: Mapping[str, Sequence[Row]],
+    as_of: datetime,
+) -> pd.DataFrame:
+    """blocked, queue, run, retry and wall seconds; see the design, section 2."""
+    now = pd.Timestamp(as_of)
+    over = pd.Timestamp(run.end) if run.end else now
+    # until when the node waited: its start; never started: its end, or the run's end, or now
+    until = nodes["start"].fillna(nodes["end"]).fillna(over)
+    inputs = edges[edges["plausible"]]
+    ended = nodes["end"].reindex(inputs["source"]).fillna(over)
+    last_input = (
+        pd.Series(ended.to_numpy(), index=inputs["target"].to_numpy()).groupby(level=0).max().reindex(nodes.index)
+    )
+    created = nodes["expected_start"].fillna(nodes["start"])
+    ready = _utc(last_input).fillna(created).clip(lower=created).where(lambda at: at <= until, until)
+    end = nodes["end"].fillna(now)
+    wall = seconds(end - nodes["start"]).clip(lower=0)
+    working = running_seconds(nodes, tries, histories, now).reindex(nodes.index).fillna(wall)
+    stuck = nodes["start"].isna() & run.is_over
+    return nodes.assign(
+        blocked_s=seconds(ready - created).clip(lower=0),
+        queue_s=seconds(until - ready).clip(lower=0).mask(stuck),
+        run_s=working.where(wall.notna()),
+        retry_s=(wall - working).clip(lower=0),
+        wall_s=wall,
+        tries=nodes["tries"].astype("int64"),
+    )
+
+
+def _utc(values: pd.Series) -> pd.Series:
+    return pd.Series(pd.to_datetime(values, utc=True).astype(TIME))
