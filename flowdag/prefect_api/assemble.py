@@ -55,11 +55,13 @@ def assemble(raw: Raw, as_of: datetime, notes: Iterable[str] = ()) -> FlowRunGra
 
 
 def _children_of_wrappers(subflows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Subflow runs by the task run that stands for them in the caller; a retried caller has several."""
+    """Subflow runs by the task run that stands for them in the caller, in order; a retried caller has several."""
     found: dict[str, list[Row]] = {}
     for row in subflows:
         if row.get("parent_task_run_id"):
             found.setdefault(row["parent_task_run_id"], []).append(row)
+    for runs in found.values():
+        runs.sort(key=lambda row: row.get("expected_start_time") or "")
     return found
 
 
@@ -69,8 +71,10 @@ def _nodes(raw: Raw, called_by: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
     container_of = _containers(raw)
     rows = []
     for task_run in raw.task_runs:
-        for subflow in called_by.get(task_run["id"], ()):
-            rows.append(_subflow_node(task_run, subflow, raw.flow_names, container_of))
+        for at, subflow in enumerate(called_by.get(task_run["id"], ())):
+            # a retried caller keeps its wrapper: when later calls were made only the subflow runs themselves tell
+            created = (at == 0 and task_run.get("expected_start_time")) or subflow.get("expected_start_time")
+            rows.append(_subflow_node(task_run, subflow, created, raw.flow_names, container_of))
         if task_run["id"] not in called_by:
             rows.append(_task_node(task_run, names, container_of))
     frame = pd.DataFrame(rows, columns=[*_COLUMNS_READ], dtype="object").set_index("id")
@@ -106,14 +110,18 @@ def _task_node(row: Row, names: Mapping[str, str], container_of: Mapping[str, st
 
 
 def _subflow_node(
-    wrapper: Row, run: Row, flow_names: Mapping[str, str], container_of: Mapping[str, str | None]
+    wrapper: Row,
+    run: Row,
+    created: str | None,
+    flow_names: Mapping[str, str],
+    container_of: Mapping[str, str | None],
 ) -> tuple[Any, ...]:
     flow_name = flow_names.get(run["flow_id"], "(deleted flow)")
     start, end = _span(run)
     return (
         run["id"], "flow-run", wrapper.get("flow_run_id"), wrapper["id"], f"{flow_name} / {run['name']}", flow_name,
         wrapper.get("task_key"), run.get("state_type") or "PENDING", run.get("state_name") or "Pending",
-        wrapper.get("expected_start_time") or run.get("expected_start_time"), start, end,
+        created, start, end,
         run.get("total_run_time") or 0.0, run.get("run_count") or 0, 0,
         container_of.get(wrapper["id"]), tuple(run.get("tags") or ()),
     )  # fmt: skip
