@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,11 +170,17 @@ def main(progress: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with get_client(sync_client=True) as client:
         crash_unfinished(client)  # of a demo that was killed
+        code = 0
         try:
             seed(client, progress)
-        finally:
-            crash_unfinished(client)
-            os._exit(0)  # the slow report's threads would run on
+        except Exception:
+            traceback.print_exc()
+            code = 1
+        except SystemExit:
+            pass
+        crash_unfinished(client)
+    sys.stderr.flush()
+    os._exit(code)  # the slow report's threads would run on
 
 
 if __name__ == "__main__":
