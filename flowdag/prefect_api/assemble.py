@@ -154,18 +154,27 @@ def _task_names(task_runs: Sequence[Row]) -> dict[str, str]:
 def _containers(raw: Raw) -> dict[str, str | None]:
     """What each task run ran inside: the task that called it, else the subflow it belongs to, else nothing."""
     known = {row["id"] for row in raw.task_runs}
-    parents = {
-        row["id"]: [i["id"] for i in (row.get("task_inputs") or {}).get("__parents__", ()) if i.get("id") in known]
-        for row in raw.task_runs
-    }
+    parents = {row["id"]: [caller for caller in _callers(row) if caller in known] for row in raw.task_runs}
     found: dict[str, str | None] = {}
     for row in raw.task_runs:
         callers = [caller for caller in parents[row["id"]] if caller != row["id"]]
         # several callers are a chain: the innermost is the one that the others contain
         inner = [c for c in callers if not any(c in parents[other] for other in callers)]
-        owner = row.get("flow_run_id")
-        found[row["id"]] = (inner or callers or [None if owner == raw.run.id else owner])[0]
+        owner = None if row.get("flow_run_id") == raw.run.id else row.get("flow_run_id")
+        found[row["id"]] = (inner or callers)[0] if callers else owner
     return found
+
+
+def _callers(row: Row) -> list[str]:
+    """The task runs that this one was called in.
+
+    Prefect's `__parents__` also names an input that happened to be running when this one was submitted (meant for
+    generator tasks, `_infer_parent_task_runs`); a task cannot wait for the result of what it runs inside.
+    """
+    inputs = {key: [given.get("id") for given in inputs] for key, inputs in (row.get("task_inputs") or {}).items()}
+    callers = inputs.pop("__parents__", [])
+    needed = {source for sources in inputs.values() for source in sources}
+    return [caller for caller in callers if caller and caller not in needed]
 
 
 def _attempts(nodes: pd.DataFrame, raw: Raw) -> pd.Series:
