@@ -23,9 +23,9 @@ Direction = Literal["right", "down"]
 ASPECT = 1.1  # width by height of the place where the picture is shown
 Point = tuple[float, float]
 
-WIDTH, HEIGHT = 168.0, 44.0
-LAYER_GAP, BOX_GAP, BEND_GAP = 48.0, 14.0, 10.0
-PAD, TITLE = 16.0, 30.0
+WIDTH, HEIGHT = 154.0, 44.0
+LAYER_GAP, BOX_GAP, BEND_GAP = 46.0, 12.0, 10.0
+PAD, TITLE = 12.0, 30.0
 SWEEPS = 8
 GRID = 6  # boxes without links stand in rows of about this many
 

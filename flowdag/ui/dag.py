@@ -20,7 +20,7 @@ from flowdag.analysis.layout import Direction, Layout, Point
 from flowdag.ui.text import clean, duration, shorten
 from flowdag.ui.theme import Look, look
 
-NAME_LENGTH = 20
+NAME_LENGTH = 18
 CHARACTER = 7.2  # pixels a character takes, on average, at the size of a container's name
 SELECTED = {False: "#5B4BD6", True: "#B3AAFF"}
 LINE = {False: "#8A90A0", True: "#7C8394"}
@@ -113,7 +113,7 @@ def _placed(place: Mapping[str, float]) -> dict[str, Any]:
     return {
         "x": round(place["x"], 1),
         "y": round(place["y"], 1),
-        "widthConstraint": {"minimum": place["width"] - 8, "maximum": place["width"] - 8},
+        "widthConstraint": {"minimum": place["width"] - 8},
         "heightConstraint": {"minimum": place["height"] - 8},
     }
 

@@ -19,6 +19,7 @@ from flowdag.ui import state, tables
 from flowdag.ui.text import duration, zone
 from flowdag.ui.theme import sign
 
+TABLE_HEIGHT = 540
 SAMPLE = 1000  # runs whose durations make median and p95
 DONE, FAILED, ACTIVE, WAITING = "done", "failed", "active", "waiting"
 GROUPS = {
@@ -152,7 +153,7 @@ def runs_table(tenant: Tenant, listed: Sequence[FlowRun], run_page: str) -> None
     columns = COLUMNS | {"wall_s": _duration_column(max(longest, 0.1))}
     shown = frame.assign(started=frame["started"].dt.tz_convert(zone()))
     tables.selectable(
-        shown, columns, key="runs", selected=None, height="stretch" if len(frame) > 12 else "auto",
+        shown, columns, key="runs", selected=None, height=TABLE_HEIGHT if len(frame) > 14 else "auto",
         on_select=opened,
     )  # fmt: skip
 

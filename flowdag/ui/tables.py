@@ -19,7 +19,7 @@ def _seconds(label: str, meaning: str) -> Any:
 
 
 TASK_RUN_COLUMNS = {
-    "task": Text("Task", help="The task run's name, or flow / run name of a subflow.", pinned=True, width="medium"),
+    "task": Text("Task", help="The task run's name, or flow / run name of a subflow.", pinned=True, width=150),
     "state": Text("State", help="How it ended, or what it is doing. “Never started”: something before it failed."),
     "run_s": _seconds("Run", "Time it really worked, over all its tries."),
     "blocked_s": _seconds("Blocked", "From its creation until the last task that it needed had ended."),
@@ -32,7 +32,7 @@ TASK_RUN_COLUMNS = {
     "id": Text("Id", help="Prefect's id of the task run (of the flow run, for a subflow)."),
 }
 TASK_NAME_COLUMNS = {
-    "task": Text("Task name", help="All task runs that share this name.", pinned=True, width="medium"),
+    "task": Text("Task name", help="All task runs that share this name.", pinned=True, width=150),
     "count": Number("Count", help="How many task runs have this name."),
     "failures": Number("Failures", help="How many of them failed or crashed."),
     "median_s": _seconds("Median", "Half of them ran shorter, half longer."),

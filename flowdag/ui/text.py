@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 STYLE = """<style>
-[data-testid="stMainBlockContainer"]{padding:3.6rem 1.6rem 1.5rem}
+[data-testid="stMainBlockContainer"]{padding:3.9rem 1.6rem 1.5rem}
 [data-testid="stSidebarUserContent"]{padding-top:.5rem}
+.st-key-graph{padding:.3rem}
 .fd-head{display:flex;flex-wrap:wrap;align-items:baseline;gap:.15rem .7rem;margin:0}
 .fd-head b{font-size:1.45rem;font-weight:650;line-height:1.25;overflow-wrap:anywhere}
 .fd-head span,.fd-note{opacity:.72;font-size:.9rem}

@@ -23,7 +23,7 @@ DIRECTIONS: dict[str, Direction | None] = {"Best fit": None, "Left to right": "r
 
 def workbench(tenant_id: str, graph: FlowRunGraph) -> None:
     """Graph on the left; details of what is selected, and the tables, on the right."""
-    left, right = st.columns([0.58, 0.42], gap="small")
+    left, right = st.columns([0.62, 0.38], gap="small")
     with left:
         direction, attempt = _controls(graph)
     picture, layout = cache.drawing(tenant_id, graph.run.id, graph.as_of, attempt, direction, graph)
@@ -72,7 +72,7 @@ def _bench(
     with left:
         if picture.remark:
             st.html(f'<p class="fd-note" style="margin:0">{html(picture.remark)}</p>')
-        with st.container(border=True):
+        with st.container(border=True, key="graph"):
             dag(
                 picture, layout, picture.box_of.get(selected or "", selected),
                 key=key, dark=is_dark(), height=GRAPH_HEIGHT, on_click=_click,
