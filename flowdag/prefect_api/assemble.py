@@ -79,8 +79,7 @@ def _nodes(raw: Raw, called_by: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
             rows.append(_task_node(task_run, names, container_of))
     frame = pd.DataFrame(rows, columns=[*_COLUMNS_READ], dtype="object").set_index("id")
     for name in ("expected_start", "start", "end"):
-        frame[name] = times(frame[name].to_numpy()).to_numpy()
-        frame[name] = frame[name].dt.tz_localize("UTC") if frame[name].dt.tz is None else frame[name]
+        frame[name] = times(frame[name].to_numpy()).array
     return _order(frame[~frame.index.duplicated()])
 
 
