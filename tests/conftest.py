@@ -6,8 +6,12 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.truth import Truth
 
 OURS = ("PREFECT_", "FLOWDAG_", "STREAMLIT_")
 
@@ -42,3 +46,12 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     with embedded_server(tmp_path_factory.mktemp("prefect")) as api_url:
         yield api_url
+
+
+@pytest.fixture(scope="session")
+def truth(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Truth]:
+    """Runs of the sample flows, and of odd ones, that keep a journal of what they really did."""
+    from tests.truth import journalled_runs
+
+    with journalled_runs(prefect_server, tmp_path_factory.mktemp("journal")) as runs:
+        yield runs

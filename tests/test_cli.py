@@ -7,6 +7,7 @@ import http.server
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -141,10 +142,10 @@ def test_wrong_configuration(capsys: pytest.CaptureFixture[str]) -> None:
 def test_check_when_all_answer(tenants: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check"]) == 0
     said = capsys.readouterr()
-    assert said.out.splitlines() == [
-        f"acme  {tenants.api_url}  reachable  Prefect 3.8.8  1 run in the last 24 h",
-        f"all   {tenants.api_url}  reachable  Prefect 3.8.8  2 runs in the last 24 h",
-    ]
+    acme, everything = said.out.splitlines()
+    assert acme == f"acme  {tenants.api_url}  reachable  Prefect 3.8.8  1 run in the last 24 h"
+    # other tests run flows on this server too
+    assert re.fullmatch(rf"all   {tenants.api_url}  reachable  Prefect 3\.8\.8  \d+ runs in the last 24 h", everything)
     assert SECRET not in said.out + said.err
 
 
