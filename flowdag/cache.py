@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+import pandas as pd
 import streamlit as st
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from flowdag.analysis.attempts import of_attempt
 from flowdag.analysis.grouping import Picture, picture
 from flowdag.analysis.layout import Direction, Layout, best_layout, layout
+from flowdag.analysis.timings import by_task_name, by_task_run
 from flowdag.errors import UnknownTenant
 from flowdag.model import FlowRun, FlowRunGraph
 from flowdag.prefect_api import artifacts, flow_runs, logs, read_run, scope, task_runs
@@ -196,6 +198,15 @@ def drawing(
     del tenant_id, run_id, as_of
     shown = picture(of_attempt(_graph, attempt) if attempt else _graph)
     return shown, layout(shown, direction) if direction else best_layout(shown)
+
+
+@st.cache_data(ttl=DAY, max_entries=100, show_spinner=False)
+def timings(
+    tenant_id: str, run_id: str, as_of: datetime, attempt: int | None, _graph: FlowRunGraph
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The timings by task run and by task name of the run's graph read at `as_of`; `_graph` as in `drawing`."""
+    del tenant_id, run_id, as_of, attempt
+    return by_task_run(_graph), by_task_name(_graph)
 
 
 @st.cache_data(ttl=SOON, max_entries=500, show_spinner=False)

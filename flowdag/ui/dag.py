@@ -16,7 +16,8 @@ import pandas as pd
 import streamlit as st
 
 from flowdag.analysis.grouping import Picture
-from flowdag.analysis.layout import Direction, Layout, Point
+from flowdag.analysis.layered import Point
+from flowdag.analysis.layout import Direction, Layout
 from flowdag.ui.text import clean, duration, shorten
 from flowdag.ui.theme import Look, look
 
@@ -35,7 +36,6 @@ def dag(
     *,
     key: str,
     dark: bool,
-    height: int,
     on_click: Callable[[str], None],
 ) -> None:
     """Draw the picture; `on_click` gets the id of a clicked box, before the script runs again.
@@ -57,7 +57,7 @@ def dag(
         "nodes": list(_nodes(picture, layout, selected, epoch, dark)),
         "edges": list(_edges(picture, layout, epoch)),
     }
-    _agraph(data=_json(data), config=_json(_options(layout.direction, dark, height)), key=drawn_key, on_change=clicked)
+    _agraph(data=_json(data), config=_json(_options(layout.direction, dark)), key=drawn_key, on_change=clicked)
 
 
 def _json(value: object) -> str:
@@ -65,10 +65,10 @@ def _json(value: object) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
-def _options(direction: Direction, dark: bool, height: int) -> dict[str, Any]:
+def _options(direction: Direction, dark: bool) -> dict[str, Any]:
     flow = "horizontal" if direction == "right" else "vertical"
     return {
-        "height": f"{height}px",
+        "height": "calc(100vh - 0px)",  # of the frame, which the page's style sizes; vis passes on what names px
         "width": "100%",
         "autoResize": True,
         "physics": {"enabled": False},

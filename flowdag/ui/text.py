@@ -17,6 +17,9 @@ STYLE = """<style>
 [data-testid="stMainBlockContainer"]{padding:3.9rem 1.6rem 1.5rem}
 [data-testid="stSidebarUserContent"]{padding-top:.5rem}
 .st-key-graph{padding:.3rem}
+.st-key-graph iframe{height:max(30rem,calc(100vh - 15.8rem))!important}
+[data-testid="stLayoutWrapper"]:has(>.st-key-details){flex-basis:max(18.75rem,calc(100vh - 36.5rem))!important}
+[data-testid="stSelectboxVirtualDropdown"]{width:max-content!important;min-width:15rem;max-width:min(38rem,90vw)!important}
 .fd-head{display:flex;flex-wrap:wrap;align-items:baseline;gap:.15rem .7rem;margin:0}
 .fd-head b{font-size:1.45rem;font-weight:650;line-height:1.25;overflow-wrap:anywhere}
 .fd-head span,.fd-note{opacity:.72;font-size:.9rem}

@@ -10,14 +10,14 @@ from flowdag import cache
 from flowdag.analysis.attempts import attempts, of_attempt
 from flowdag.analysis.grouping import Picture
 from flowdag.analysis.layout import Direction, Layout
-from flowdag.analysis.timings import by_task_name, by_task_run
 from flowdag.model import FlowRunGraph
 from flowdag.ui import details, state, tables
 from flowdag.ui.dag import dag
 from flowdag.ui.text import html
 from flowdag.ui.theme import is_dark, look, sign
 
-GRAPH_HEIGHT, DETAILS_HEIGHT, TABLE_HEIGHT = 560, 300, 268
+DETAILS_HEIGHT, TABLE_HEIGHT = 300, 268
+LIFTED = "flowdag-lifted"
 DIRECTIONS: dict[str, Direction | None] = {"Best fit": None, "Left to right": "right", "Top to bottom": "down"}
 
 
@@ -29,7 +29,7 @@ def workbench(tenant_id: str, graph: FlowRunGraph) -> None:
     picture, layout = cache.drawing(tenant_id, graph.run.id, graph.as_of, attempt, direction, graph)
     shown = of_attempt(graph, attempt) if attempt else graph
     key = f"dag-{tenant_id}-{graph.run.id}-{attempt}-{direction}-{st.session_state.get('fitted', 0)}"
-    _bench(tenant_id, shown, picture, layout, key, left, right)
+    _bench(tenant_id, shown, attempt, picture, layout, key, left, right)
 
 
 def _controls(graph: FlowRunGraph) -> tuple[Direction | None, int | None]:
@@ -62,6 +62,7 @@ def _fit() -> None:
 def _bench(
     tenant_id: str,
     graph: FlowRunGraph,
+    attempt: int | None,
     picture: Picture,
     layout: Layout,
     key: str,
@@ -75,13 +76,13 @@ def _bench(
         with st.container(border=True, key="graph"):
             dag(
                 picture, layout, picture.box_of.get(selected or "", selected),
-                key=key, dark=is_dark(), height=GRAPH_HEIGHT, on_click=_click,
+                key=key, dark=is_dark(), on_click=_click,
             )  # fmt: skip
         _legend(picture)
     with right:
-        with st.container(border=True, height=DETAILS_HEIGHT):
+        with st.container(border=True, height=DETAILS_HEIGHT, key="details"):
             _details(tenant_id, graph, picture, selected)
-        _tables(graph, selected)
+        _tables(tenant_id, graph, picture, attempt, selected)
 
 
 def _selected(graph: FlowRunGraph, picture: Picture) -> str | None:
@@ -91,8 +92,9 @@ def _selected(graph: FlowRunGraph, picture: Picture) -> str | None:
 
 
 def _click(box: str) -> None:
+    """Chosen in the graph or in the details: the table then shows it first, where it is in sight."""
     state.choose(task=box)
-    st.session_state["lifted"] = box
+    st.session_state[LIFTED] = box
 
 
 def _details(tenant_id: str, graph: FlowRunGraph, picture: Picture, selected: str | None) -> None:
@@ -106,13 +108,12 @@ def _details(tenant_id: str, graph: FlowRunGraph, picture: Picture, selected: st
         details.group_details(graph, picture, selected)
 
 
-def _tables(graph: FlowRunGraph, selected: str | None) -> None:
-    """By task run, and by task name. A task chosen in the graph comes first in the table, so that it is in sight."""
+def _tables(tenant_id: str, graph: FlowRunGraph, picture: Picture, attempt: int | None, selected: str | None) -> None:
+    """By task run, and by task name. Choosing a row chooses the task; the order stays while rows are being chosen."""
+    by_run, by_name = cache.timings(tenant_id, graph.run.id, graph.as_of, attempt, graph)
     runs, names = st.tabs(["By task run", "By task name"])
     with runs:
-        frame = by_task_run(graph)
-        lifted = st.session_state.get("lifted", state.chosen("task"))
-        shown = _lift(frame, lifted if lifted == selected else None)
+        shown = _lift(by_run, picture, st.session_state.setdefault(LIFTED, selected))
         shown["state"] = [sign(*pair) for pair in _states(graph, shown["id"])]
         position = shown.index[shown["id"] == selected]
         tables.selectable(
@@ -120,16 +121,16 @@ def _tables(graph: FlowRunGraph, selected: str | None) -> None:
             selected=int(position[0]) if len(position) else None,
             on_select=lambda row: state.choose(task=None if row is None else str(shown.at[row, "id"])),
         )  # fmt: skip
-        tables.csv_button(frame, f"{graph.run.name}-task-runs", key="task-runs-csv")
+        tables.csv_button(by_run, f"{graph.run.name}-task-runs", key="task-runs-csv")
     with names:
-        frame = by_task_name(graph)
-        tables.plain(frame, tables.TASK_NAME_COLUMNS, key="task-names", height=TABLE_HEIGHT)
-        tables.csv_button(frame, f"{graph.run.name}-task-names", key="task-names-csv")
+        tables.plain(by_name, tables.TASK_NAME_COLUMNS, key="task-names", height=TABLE_HEIGHT)
+        tables.csv_button(by_name, f"{graph.run.name}-task-names", key="task-names-csv")
 
 
-def _lift(frame: pd.DataFrame, node: str | None) -> pd.DataFrame:
-    chosen = frame["id"] == node
-    return pd.concat([frame[chosen], frame[~chosen]], ignore_index=True)
+def _lift(frame: pd.DataFrame, picture: Picture, box: str | None) -> pd.DataFrame:
+    """The rows of a box first: of one task, or of all in a group."""
+    first = (frame["id"].map(picture.box_of) == box) | (frame["id"] == box)
+    return pd.concat([frame[first], frame[~first]], ignore_index=True)
 
 
 def _states(graph: FlowRunGraph, ids: pd.Series) -> list[tuple[str, str]]:
