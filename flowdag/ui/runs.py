@@ -158,6 +158,13 @@ def runs_table(tenant: Tenant, listed: Sequence[FlowRun], run_page: str) -> None
     )  # fmt: skip
 
 
+def say_how_many(tenant: Tenant, query: RunQuery, shown: int) -> None:
+    """That the table does not hold all runs, where it does not."""
+    in_all = cache.run_count(tenant.id, query)
+    if in_all > shown:
+        st.caption(f"The latest {shown:,} of {in_all:,} runs. “Load more runs” is in the sidebar.")
+
+
 def _frame(runs: Sequence[FlowRun], counts: dict[str, dict[str, int]], now: datetime) -> pd.DataFrame:
     rows = [
         {

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import streamlit as st
 
 from flowdag import cache
-from flowdag.errors import FlowdagError, RunNotFound
+from flowdag.errors import FlowdagError, RunNotFound, UnknownTenant
 from flowdag.model import FlowRun
 from flowdag.prefect_api.flow_runs import PAGE, RunQuery
 from flowdag.tenants import Tenant
@@ -28,21 +28,24 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def pick_tenant() -> Tenant:
-    """The chosen tenant; the first one if none, or an unknown one, is named in the address."""
+    """The chosen tenant; the first one if the address names none. Raises UnknownTenant if it names another."""
     tenants = {tenant.slug: tenant for tenant in cache.tenants()}
     slug = state.chosen("tenant")
-    if slug not in tenants:
+    if slug is None:
         slug = next(iter(tenants))
         state.choose(tenant=slug)
-    st.session_state["tenant-picker"] = slug
+    st.session_state["tenant-picker"] = slug if slug in tenants else None
     st.selectbox(
         "Tenant",
         list(tenants),
         format_func=lambda name: tenants[name].title,
         key="tenant-picker",
         on_change=lambda: state.choose(tenant=st.session_state["tenant-picker"], run=None, task=None),
+        placeholder="Choose a tenant",
         help="Whose runs: one Prefect server, workspace, or part of a shared server.",
     )
+    if slug not in tenants:
+        raise UnknownTenant("The address names a tenant that is not configured here.", "Choose one in the sidebar.")
     return tenants[slug]
 
 
@@ -118,7 +121,7 @@ def pick_run(tenant: Tenant, query: RunQuery) -> tuple[FlowRun | None, FlowdagEr
         help="Type to search by name, flow or state.",
     )
     if len(listed) >= st.session_state.get("run-limit", PAGE):
-        st.button(f"Load {PAGE} more runs", on_click=_more, type="tertiary", icon=":material/expand_more:")
+        st.button("Load more runs", on_click=_more, type="tertiary", icon=":material/expand_more:")
     _find()
     return chosen, problem
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -100,7 +101,7 @@ def csv_button(frame: pd.DataFrame, name: str, *, key: str) -> None:
     st.download_button(
         "CSV",
         data=lambda: csv(frame),
-        file_name=f"{name}.csv",
+        file_name=f"{re.sub(r'[^\w.-]+', '-', name)[:80]}.csv",
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",

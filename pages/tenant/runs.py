@@ -6,7 +6,7 @@ from flowdag import cache
 from flowdag.prefect_api.flow_runs import PAGE
 from flowdag.ui import guard
 from flowdag.ui.header import runs_header
-from flowdag.ui.runs import key_figures, runs_table
+from flowdag.ui.runs import key_figures, runs_table, say_how_many
 
 admitted = guard.runs_to_show()
 runs_header(admitted.tenant)
@@ -16,3 +16,4 @@ if not listed:
     st.stop()
 key_figures(admitted.tenant, admitted.query)
 runs_table(admitted.tenant, listed, "pages/run/graph.py")
+say_how_many(admitted.tenant, admitted.query, len(listed))
