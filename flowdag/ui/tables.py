@@ -101,7 +101,7 @@ def csv_button(frame: pd.DataFrame, name: str, *, key: str) -> None:
     st.download_button(
         "CSV",
         data=lambda: csv(frame),
-        file_name=f"{re.sub(r'[^\w.-]+', '-', name)[:80]}.csv",
+        file_name=_file_name(name),
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",
@@ -109,3 +109,8 @@ def csv_button(frame: pd.DataFrame, name: str, *, key: str) -> None:
         type="tertiary",
         help="Download this table with all digits; durations in seconds, times in UTC.",
     )
+
+
+def _file_name(name: str) -> str:
+    safe = re.sub(r"[^\w.-]+", "-", name)[:80]
+    return f"{safe}.csv"
