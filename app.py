@@ -4,8 +4,10 @@ import streamlit as st
 
 from flowdag.ui import ICON, guard, sidebar, state
 from flowdag.ui.errors import in_words
+from flowdag.ui.text import STYLE
 
 st.set_page_config(page_title="flowdag", page_icon=ICON, layout="wide", initial_sidebar_state=300)
+st.html(STYLE)
 page = st.navigation(
     [
         st.Page(

@@ -11,7 +11,7 @@ from flowdag.model import FAILURES, FlowRun, FlowRunGraph
 from flowdag.tenants import Tenant
 from flowdag.ui.details import run_details, state_badge
 from flowdag.ui.errors import hint
-from flowdag.ui.text import STYLE, clock, duration, html, zone
+from flowdag.ui.text import clock, duration, html, zone
 
 
 def run_header(tenant: Tenant, graph: FlowRunGraph) -> None:
@@ -45,7 +45,7 @@ def _tasks(graph: FlowRunGraph) -> str:
 
 def _head(inner: str, tenant: Tenant, run: FlowRun | None, as_of: datetime) -> None:
     left, right = st.columns([0.74, 0.26], vertical_alignment="center")
-    left.html(f'{STYLE}<div class="fd-head">{inner}</div>')
+    left.html(f'<div class="fd-head">{inner}</div>')
     with right, st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right"):
         st.html(f'<p class="fd-note" style="margin:0">as of {clock(as_of)[-8:]}</p>', width="content")
         st.button("Refresh", icon=":material/refresh:", on_click=lambda: cache.refresh(tenant.id, run))
