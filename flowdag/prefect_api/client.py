@@ -50,7 +50,13 @@ async def request(client: PrefectClient, method: str, path: str, **options: Any)
 
     Raises ApiUnreachable, ApiRefused (NotFound for 404) or ApiAnswerInvalid.
     """
-    return decode(await send(client, method, path, **options), client)
+    answer = decode(await send(client, method, path, **options), client)
+    if not has_prefects_shape(path, answer):
+        raise ApiAnswerInvalid(
+            f"The answer of {client.api_url.host} is not Prefect's.",
+            "Check that the tenant's api_url is a Prefect API and ends in /api.",
+        )
+    return answer
 
 
 async def send(client: PrefectClient, method: str, path: str, **options: Any) -> httpx.Response:
@@ -72,7 +78,7 @@ async def send(client: PrefectClient, method: str, path: str, **options: Any) ->
             f"The Prefect server at {where} cannot be reached.",
             "Check that it is running and that the tenant's api_url is right, then refresh.",
         ) from None
-    except httpx.HTTPError:
+    except (httpx.HTTPError, ValueError):  # ValueError: Prefect's client reads the answer about a CSRF token itself
         raise ApiAnswerInvalid(
             f"The answer of {where} could not be read.", "Check that the tenant's api_url is a Prefect API."
         ) from None
@@ -120,6 +126,20 @@ def decode(response: httpx.Response, client: PrefectClient) -> Any:
         raise ApiAnswerInvalid(
             f"The answer of {client.api_url.host} is not JSON.", "Check that the tenant's api_url ends in /api."
         ) from None
+
+
+def has_prefects_shape(path: str, answer: Any) -> bool:
+    """Whether an answer is what Prefect's paths promise: rows with ids, a number, a text, else one object.
+
+    What stands in between (a portal, another product) may answer any request with JSON of its own.
+    """
+    if path.endswith(("/filter", "_states/")):
+        return isinstance(answer, list) and all(isinstance(row, dict) and "id" in row for row in answer)
+    if path.endswith("/count") and not path.startswith("/ui/"):
+        return isinstance(answer, int)
+    if path == "/admin/version":
+        return isinstance(answer, str)
+    return isinstance(answer, dict) and ("id" in answer or path.endswith(("/graph-v2", "/count")))
 
 
 def server_now(response: httpx.Response) -> datetime:
