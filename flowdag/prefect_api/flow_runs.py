@@ -79,7 +79,9 @@ async def count_running_at(client: PrefectClient, scope: Scope, query: RunQuery,
 
 
 async def list_flow_names(client: PrefectClient, scope: Scope) -> tuple[str, ...]:
-    """The names of the flows that have runs within the scope, sorted (the first 200)."""
+    """The names of the flows that have runs within the scope, sorted (the first 200, or those of the last 200 runs)."""
+    if scope.work_queues:  # of which `/flows/filter` knows nothing: it would answer with the flows of all queues
+        return tuple(sorted({run.flow_name for run in await list_runs(client, scope)}))
     body = RunQuery().body(scope) | {"limit": PAGE, "sort": "NAME_ASC"}
     return tuple(sorted({row["name"] for row in await request(client, "POST", "/flows/filter", json=body)}))
 

@@ -39,8 +39,6 @@ def scope_filter(
         mine = {"all_": list(scope.tags)} if len(scope.tags) == 1 else {"any_": list(scope.tags)}
         chosen = runs.get("tags", {}).get("all_", [])
         runs["tags"] = {**mine, "all_": [*mine.get("all_", []), *chosen]} if chosen else mine
-    if scope.work_queues:
-        runs["work_queue_name"] = {"any_": list(scope.work_queues)}
     body: dict[str, Any] = {"flow_runs": runs}
     for key, allowed, wanted in (("flows", scope.flows, flows), ("deployments", scope.deployments, deployments)):
         names = [name for name in wanted if not allowed or name in allowed] if wanted else list(allowed)
@@ -48,6 +46,9 @@ def scope_filter(
             body[key] = {"name": {"any_": names}}
     if scope.work_pools:
         body["work_pools"] = {"name": {"any_": list(scope.work_pools)}}
+    if scope.work_queues:
+        # not flow_runs.work_queue_name: that is empty for runs in a pool's default queue, though answers show its name
+        body["work_pool_queues"] = {"name": {"any_": list(scope.work_queues)}}
     return body
 
 
