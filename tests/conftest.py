@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from tests.samples import Samples
     from tests.truth import Truth
 
 OURS = ("PREFECT_", "FLOWDAG_", "STREAMLIT_")
@@ -46,6 +47,15 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     with embedded_server(tmp_path_factory.mktemp("prefect")) as api_url:
         yield api_url
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samples]:
+    """A server of its own with sample runs of two clients and odd ones: others' runs would change what lists show."""
+    from tests.samples import sampled_server
+
+    with sampled_server(tmp_path_factory.mktemp("samples")) as sampled:
+        yield sampled
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,190 @@
+"""How the tests find on the page what a person sees: the drawn graph, the details beside it, and the tables.
+
+The few selectors that tests share are here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from playwright.sync_api import Error, Frame, Locator, Page, expect
+
+from bench.agraph_probe import NETWORK
+
+SETTLED = '[data-testid=stApp][data-test-script-state="notRunning"]'
+IFRAME = "iframe[title*=agraph]"
+TABLE = "[data-testid=stDataFrame]:visible"  # the lowest one: in the details there may be others
+SHOWN = ".fd-title"  # whose details are shown
+ROW_HEIGHT = 35  # of Streamlit's tables, the header's too; their cells are painted, so that only this tells where
+View = tuple[float, float, float]
+
+
+# The page
+
+
+def visit(page: Page, app_url: str, path: str = "", **query: str) -> None:
+    """Open an address of the app, and wait until its script has ended."""
+    page.goto(f"{app_url}/{path}?{urlencode(query)}")
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    expect(page.locator(SETTLED)).to_be_attached(timeout=60_000)
+
+
+def query(page: Page) -> dict[str, list[str]]:
+    """What the address says after the question mark."""
+    return parse_qs(urlsplit(page.url).query)
+
+
+def until(page: Page, is_so: Callable[[], bool], what: str, at_most_s: float = 20) -> None:
+    """Return once `is_so`, looking ten times a second."""
+    for _ in range(int(at_most_s * 10)):
+        if is_so():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"not within {at_most_s:.0f} s: {what}")
+
+
+def shown(page: Page) -> Locator:
+    """The name of the task whose details are shown; "The run" where none is chosen."""
+    return page.locator(SHOWN)
+
+
+def sidebar(page: Page) -> Locator:
+    return page.get_by_test_id("stSidebar")
+
+
+def open_filters(page: Page) -> None:
+    sidebar(page).get_by_text("Filters", exact=True).click()
+
+
+def picked(page: Page, label: str) -> Locator:
+    """What is chosen in one of the sidebar's boxes."""
+    return sidebar(page).get_by_role("combobox", name=label)
+
+
+def main(page: Page) -> Locator:
+    return page.get_by_test_id("stMain")
+
+
+def offered(page: Page, label: str) -> Locator:
+    """Open one of the sidebar's boxes: what can be chosen there."""
+    options = page.get_by_role("option")
+    expect(options).to_have_count(0)  # of another box
+    picked(page, label).press("ArrowDown")
+    expect(options.first).to_be_visible()
+    return options
+
+
+def close_box(page: Page) -> None:
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("option")).to_have_count(0)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Choose in one of the sidebar's boxes another option, the first that contains this text."""
+    before = page.url
+    offered(page, label).filter(has_text=option).first.click()
+    until(page, lambda: page.url != before, "the address tells the choice")
+    settle(page)
+    close_box(page)  # where several can be chosen it stays open
+
+
+# The graph
+
+
+def graph(page: Page) -> Frame:
+    """The frame of the graph, once it is drawn and rests; `__net` is its network in there."""
+    seen: list[View | None] = [None]
+
+    def rests() -> bool:
+        seen.append(_view_if_drawn(page))
+        return len(seen) > 3 and seen[-1] is not None and seen[-1] == seen[-2] == seen[-3]
+
+    until(page, rests, "the graph rests")
+    return _frame(page)
+
+
+def _frame(page: Page) -> Frame:
+    handle = page.locator(IFRAME).element_handle()
+    frame = handle.content_frame() if handle else None
+    assert frame
+    return frame
+
+
+def _view_if_drawn(page: Page) -> View | None:
+    try:
+        frame = _frame(page)
+        drawn = frame.evaluate(NETWORK) and frame.evaluate("() => __net.body.data.nodes.length > 0")
+        return view(frame) if drawn else None
+    except Error:  # it is being put up, or taken down
+        return None
+
+
+def view(frame: Frame) -> View:
+    """Zoom, and the place in the middle."""
+    zoom, x, y = frame.evaluate("() => { const at = __net.getViewPosition(); return [__net.getScale(), at.x, at.y] }")
+    return zoom, x, y
+
+
+def drawn(frame: Frame) -> dict[str, dict[str, Any]]:
+    """What is drawn of each task, by its name in the box: after the sign, before the figures."""
+    nodes = frame.evaluate("() => JSON.parse(JSON.stringify(__net.body.data.nodes.get()))")
+    return {re.split("\n|  ", node["label"])[0].split(" ", 1)[1]: node for node in nodes if node["label"]}
+
+
+def look(page: Page, name: str) -> tuple[Any, Any]:
+    """How the box of a task is bordered."""
+    node = drawn(graph(page))[name]
+    return node["borderWidth"], node["color"]["border"]
+
+
+def click_task(page: Page, name: str) -> None:
+    """Click the canvas where this task is drawn, and wait for its details."""
+    frame = graph(page)
+    node = drawn(frame)[name]["id"]
+    spot = frame.evaluate("id => __net.canvasToDOM(__net.getPositions([id])[id])", node)
+    box = page.locator(IFRAME).bounding_box()
+    assert box
+    page.mouse.click(box["x"] + spot["x"], box["y"] + spot["y"])
+    expect(shown(page)).to_have_text(name)
+    settle(page)
+
+
+# The tables
+
+
+def cells(page: Page) -> list[list[str]]:
+    """The texts of the rows and columns of the lowest table that are in sight."""
+    return page.locator(TABLE).last.evaluate(
+        "table => [...table.querySelectorAll('tbody tr')].map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+
+
+def row_of(page: Page, text: str) -> int:
+    """Which row of the lowest table has this cell, counted from 0, once the table rests."""
+    seen: list[list[list[str]]] = []
+
+    def rests() -> bool:
+        seen.append(cells(page))
+        return len(seen) > 3 and seen[-1] == seen[-2] == seen[-3] and any(text in row for row in seen[-1])
+
+    until(page, rests, f"a row with {text}")
+    return next(number for number, row in enumerate(seen[-1]) if text in row)
+
+
+def selected_row(page: Page) -> Locator:
+    """The first cell of the chosen row."""
+    return page.locator(TABLE).last.locator('tr[aria-selected="true"] td:first-child')
+
+
+def click_row(page: Page, text: str) -> None:
+    """Tick the row of the lowest table that has this cell."""
+    row = row_of(page, text)
+    box = page.locator(TABLE).last.locator("canvas").first.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 12, box["y"] + (row + 1.5) * ROW_HEIGHT)
