@@ -143,15 +143,15 @@ def look(page: Page, name: str) -> tuple[Any, Any]:
     return node["borderWidth"], node["color"]["border"]
 
 
-def click_task(page: Page, name: str) -> None:
-    """Click the canvas where this task is drawn, and wait for its details."""
+def click_task(page: Page, name: str, whole_name: str | None = None) -> None:
+    """Click the canvas where this task is drawn (a long name shortened), and wait for its details."""
     frame = graph(page)
     node = drawn(frame)[name]["id"]
     spot = frame.evaluate("id => __net.canvasToDOM(__net.getPositions([id])[id])", node)
     box = page.locator(IFRAME).bounding_box()
     assert box
     page.mouse.click(box["x"] + spot["x"], box["y"] + spot["y"])
-    expect(shown(page)).to_have_text(name)
+    expect(shown(page)).to_have_text(whole_name or name)
     settle(page)
 
 
