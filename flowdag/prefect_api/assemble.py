@@ -80,7 +80,21 @@ def _nodes(raw: Raw, called_by: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=[*_COLUMNS_READ], dtype="object").set_index("id")
     for name in ("expected_start", "start", "end"):
         frame[name] = times(frame[name].to_numpy()).array
-    return _order(frame[~frame.index.duplicated()])
+    frame = frame[~frame.index.duplicated()]
+    inside = dict(zip(frame.index, frame["container"], strict=True))
+    # a subflow whose wrapper was deleted is no node, and nothing is inside itself
+    sound = [container in inside and not _returns(node, inside) for node, container in inside.items()]
+    return _order(frame.assign(container=frame["container"].where(np.array(sound, dtype=bool), None)))
+
+
+def _returns(node: str, container_of: Mapping[str, str | None]) -> bool:
+    """Whether the containers around a node lead back to it."""
+    seen: set[str] = set()
+    around = container_of[node]
+    while around is not None and around not in seen:
+        seen.add(around)
+        around = container_of.get(around)
+    return node in seen
 
 
 _COLUMNS_READ = (
@@ -92,9 +106,7 @@ _COLUMNS_READ = (
 def _order(nodes: pd.DataFrame) -> pd.DataFrame:
     """By start (expected start where there is none), then id: the order of tables and exports."""
     key = nodes["start"].fillna(nodes["expected_start"])
-    return nodes.iloc[
-        np.lexsort((nodes.index.to_numpy(str), key.fillna(pd.Timestamp.max.tz_localize("UTC")).astype("int64")))
-    ]
+    return nodes.loc[key.sort_index().sort_values(kind="stable").index]
 
 
 def _task_node(row: Row, names: Mapping[str, str], container_of: Mapping[str, str | None]) -> tuple[Any, ...]:
@@ -179,7 +191,7 @@ def _callers(row: Row) -> list[str]:
 def _attempts(nodes: pd.DataFrame, raw: Raw) -> pd.Series:
     """The attempt of the owning flow run; where Prefect tells none, the one whose time contains the expected start."""
     found = nodes["attempt"].astype("int64").copy()
-    for owner, mine in found[found == 0].groupby(nodes["flow_run_id"]):
+    for owner, mine in found[found == 0].groupby(nodes["flow_run_id"], dropna=False):
         starts = times([state["timestamp"] for state in begins(raw.histories.get(str(owner), ()))]).to_numpy()
         created = nodes.loc[mine.index, "expected_start"].to_numpy(dtype=starts.dtype)
         found[mine.index] = np.maximum(1, np.searchsorted(starts, created, side="right"))

@@ -38,7 +38,7 @@ def true_edges(task_runs: Sequence[Row], called_by: Mapping[str, Sequence[Row]],
 
 def _source_node(source: str, target: str, called_by: Mapping[str, Sequence[Row]], nodes: pd.DataFrame) -> str:
     """The node that an input names: for a wrapper its subflow run, of several the last called before the target."""
-    runs = [run["id"] for run in called_by.get(source, ())]
+    runs = [run["id"] for run in called_by.get(source, ()) if run["id"] in nodes.index]
     if len(runs) > 1 and target in nodes.index:
         called = nodes["expected_start"]
         runs = [run for run in runs if called[run] <= called[target]][-1:] or runs
