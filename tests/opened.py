@@ -19,9 +19,10 @@ def forget() -> None:
     st.cache_resource.clear()
 
 
-def opened(path: str | None = None, **query: str) -> AppTest:
+def opened(path: str | None = None, theme: str = "light", **query: str) -> AppTest:
     """The app once opened at an address; with a page's path, once that page was chosen."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.context["theme"] = theme
     for key, value in query.items():
         app.query_params[key] = value
     app.run()
@@ -36,7 +37,7 @@ def words(app: AppTest) -> str:
 
 def _read(text: str) -> str:
     without_tags = re.sub(r"<style>.*?</style>|</?(p|div|span|b|i|bdi)\b[^>]*>", " ", text, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", re.sub(r"\\([^\w\s])|\*\*", r"\1", unescape(without_tags))).strip()
+    return re.sub(r"\s+", " ", re.sub(r"\\([^a-zA-Z0-9\s])|\*\*", r"\1", unescape(without_tags))).strip()
 
 
 def tables(app: AppTest) -> list[pd.DataFrame]:

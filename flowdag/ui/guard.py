@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from flowdag import cache
 from flowdag.errors import FlowdagError
 from flowdag.model import FlowRun
 from flowdag.prefect_api.flow_runs import RunQuery
@@ -48,14 +49,14 @@ def run_to_show() -> tuple[Tenant, FlowRun]:
     if admitted.problem:
         raise admitted.problem
     if admitted.run is None:
-        say_no_runs(admitted.query)
+        say_no_runs(admitted)
         st.stop()
     return admitted.tenant, admitted.run
 
 
-def say_no_runs(query: RunQuery) -> None:
+def say_no_runs(admitted: Admitted) -> None:
     """Why the list is empty, and what to do."""
-    if query.flows or query.deployments or query.states or query.tags or query.since:
+    if cache.run_count(admitted.tenant.id, RunQuery()):
         hint("No run matches the filters.", "Take a filter away in the sidebar, or choose a longer “Started within”.")
     else:
         hint("This tenant has no runs yet.", "Run a flow against its Prefect API; it appears here within seconds.")

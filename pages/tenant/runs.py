@@ -12,7 +12,7 @@ admitted = guard.runs_to_show()
 runs_header(admitted.tenant)
 listed = cache.runs(admitted.tenant.id, admitted.query, st.session_state.get("run-limit", PAGE))
 if not listed:
-    guard.say_no_runs(admitted.query)
+    guard.say_no_runs(admitted)
     st.stop()
 key_figures(admitted.tenant, admitted.query)
 runs_table(admitted.tenant, listed, "pages/run/graph.py")
