@@ -135,7 +135,7 @@ def _links(edges: pd.DataFrame, box_of: Mapping[str, str], boxes: pd.DataFrame) 
         source in ancestors(target, inside) or target in ancestors(source, inside)
         for source, target in zip(lifted["source"], lifted["target"], strict=True)
     ]
-    kept = lifted[[not is_nested for is_nested in nested]]
+    kept = lifted[~pd.Series(nested, index=lifted.index, dtype=bool)]
     return kept.sort_values(["source", "target"], ignore_index=True)
 
 

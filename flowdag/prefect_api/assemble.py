@@ -113,7 +113,7 @@ def _task_node(row: Row, names: Mapping[str, str], container_of: Mapping[str, st
     start, end = _span(row)
     return (
         row["id"], "task-run", row.get("flow_run_id"), row["id"], row.get("name") or row["id"],
-        names[row.get("task_key") or ""], row.get("task_key"), row.get("state_type") or "PENDING",
+        names[row["id"]], row.get("task_key"), row.get("state_type") or "PENDING",
         row.get("state_name") or "Pending", row.get("expected_start_time"), start, end,
         row.get("total_run_time") or 0.0, row.get("run_count") or 0, row.get("flow_run_run_count") or 0,
         container_of.get(row["id"]), tuple(row.get("tags") or ()),
@@ -149,17 +149,24 @@ def _span(row: Row) -> tuple[str | None, str | None]:
 
 
 def _task_names(task_runs: Sequence[Row]) -> dict[str, str]:
-    """The task's own name by task key: a default run name is `<name>-<start of the dynamic key>`; else the key's."""
-    found = {}
-    for row in task_runs:
-        key = row.get("task_key") or ""
-        named = str(row.get("name") or "")
-        suffix = f"-{str(row.get('dynamic_key') or '')[:3]}"
-        if named.endswith(suffix) and len(named) > len(suffix) > 1:
-            found[key] = named.removesuffix(suffix)
-        else:
-            found.setdefault(key, KEY_HASH.sub("", key.rpartition(".")[2]) or named)
-    return found
+    """The task's own name by task run: see `_default_name`; with a run name of its own, that of others of its key."""
+    own = {row["id"]: name for row in task_runs if (name := _default_name(row))}
+    of_key = {row.get("task_key") or "": own[row["id"]] for row in task_runs if row["id"] in own}
+    return {
+        row["id"]: own.get(row["id"]) or of_key.get(row.get("task_key") or "") or _key_name(row) for row in task_runs
+    }
+
+
+def _default_name(row: Row) -> str | None:
+    """The task's name in a default run name, `<name>-<start of the dynamic key>`; None for other run names."""
+    named = str(row.get("name") or "")
+    suffix = f"-{str(row.get('dynamic_key') or '')[:3]}"
+    return named.removesuffix(suffix) if named.endswith(suffix) and len(named) > len(suffix) > 1 else None
+
+
+def _key_name(row: Row) -> str:
+    """The function's name in a task key, `<module>.<name>` or `<name>-<hash>`."""
+    return KEY_HASH.sub("", str(row.get("task_key") or "").rpartition(".")[2]) or str(row.get("name") or row["id"])
 
 
 def _containers(raw: Raw) -> dict[str, str | None]:
@@ -205,8 +212,8 @@ def is_settled(run: FlowRun, nodes: pd.DataFrame, as_of: datetime) -> bool:
     age = as_of - (run.end or run.updated or as_of)
     running = ~nodes["state_type"].isin(TERMINAL | NOT_STARTED)
     waiting = nodes["state_type"].isin(NOT_STARTED) & (nodes["state_name"] != "NotReady")
-    late = running.any() or (waiting.any() and age < GIVEN_UP_AFTER)
-    return age >= SETTLED_AFTER and not late
+    late = (running | waiting) & ((nodes["kind"] == "flow-run") | (age < GIVEN_UP_AFTER))
+    return bool(age >= SETTLED_AFTER and not late.any())
 
 
 def _remarks(run: FlowRun, nodes: pd.DataFrame, edges: pd.DataFrame, complete: bool) -> list[str]:
@@ -221,6 +228,12 @@ def _remarks(run: FlowRun, nodes: pd.DataFrame, edges: pd.DataFrame, complete: b
     if never:
         because = " because of a failure before them" if run.state_type in FAILURES else ""
         remarks.append(f"{never} task{'s' if never > 1 else ''} never started{because}.")
+    lost = int((~nodes["state_type"].isin(TERMINAL | NOT_STARTED)).sum()) if complete else 0
+    if lost:
+        remarks.append(
+            f"{lost} task{'s' if lost > 1 else ''} never told of an end, and may have been lost with the run: "
+            "counted up to its end."
+        )
     if run.is_over and not complete:
         remarks.append("The run has ended, but some of its task runs may still arrive: refresh in a moment.")
     return remarks

@@ -13,9 +13,9 @@ import anyio
 import httpx
 import orjson
 from prefect.client.orchestration import PrefectClient
-from prefect.context import SettingsContext
+from prefect.context import SettingsContext, get_settings_context
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, Settings, get_current_settings
 
 from flowdag.errors import ApiAnswerInvalid, ApiRefused, ApiUnreachable
 
@@ -35,14 +35,26 @@ class NotFound(ApiRefused):
 @asynccontextmanager
 async def connect(tenant: Tenant) -> AsyncIterator[PrefectClient]:
     """A client for the tenant's API and no other: nothing of Prefect's own profile reaches it."""
-    client = PrefectClient(
-        tenant.api_url,
-        api_key=tenant.api_key.get_secret_value() if tenant.api_key else None,
-        auth_string=tenant.auth_string.get_secret_value() if tenant.auth_string else None,
-        httpx_settings={"timeout": httpx.Timeout(READ_S, connect=CONNECT_S)},
-    )
+    with _own_headers(tenant):
+        client = PrefectClient(
+            tenant.api_url,
+            api_key=tenant.api_key.get_secret_value() if tenant.api_key else None,
+            auth_string=tenant.auth_string.get_secret_value() if tenant.auth_string else None,
+            httpx_settings={"timeout": httpx.Timeout(READ_S, connect=CONNECT_S)},
+        )
     async with client:
         yield client
+
+
+def _own_headers(tenant: Tenant) -> SettingsContext:
+    """PREFECT_CLIENT_CUSTOM_HEADERS are for the API that Prefect itself is set to: no other server gets to see them."""
+    settings = get_current_settings()
+    theirs = str(settings.api.url or "").rstrip("/") == tenant.api_url
+    headers = {name: value for name, value in settings.client.custom_headers.items() if theirs}
+    if tenant.api_key or tenant.auth_string:
+        headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+    own = settings.model_copy(update={"client": settings.client.model_copy(update={"custom_headers": headers})})
+    return SettingsContext(profile=get_settings_context().profile, settings=own)
 
 
 async def request(client: PrefectClient, method: str, path: str, **options: Any) -> Any:
@@ -86,15 +98,12 @@ async def send(client: PrefectClient, method: str, path: str, **options: Any) ->
 
 def impatient() -> SettingsContext:
     """Two retries instead of five: a person is waiting, and is told sooner."""
-    return SettingsContext(profile=_settings()[0], settings=_settings()[1])
+    return SettingsContext(profile=get_settings_context().profile, settings=_settings())
 
 
 @cache
-def _settings() -> tuple[Any, Any]:
-    from prefect.context import get_settings_context
-
-    settings = get_current_settings().copy_with_update(updates={PREFECT_CLIENT_MAX_RETRIES: 2})
-    return get_settings_context().profile, settings
+def _settings() -> Settings:
+    return get_current_settings().copy_with_update(updates={PREFECT_CLIENT_MAX_RETRIES: 2})
 
 
 def refusal(status: int, where: str) -> ApiRefused:
@@ -108,6 +117,11 @@ def refusal(status: int, where: str) -> ApiRefused:
         )
     if status == 429:
         return ApiRefused(f"The Prefect server at {where} asks for fewer requests.", "Wait a minute, then refresh.")
+    if status == 400:
+        return ApiRefused(
+            f"The Prefect server at {where} refused this request.",
+            "A graph above its limit of nodes (10,000 by default) is one reason.",
+        )
     if status == 422:
         return ApiRefused(
             f"The Prefect server at {where} does not understand this request.",
@@ -147,9 +161,10 @@ def server_now(response: httpx.Response) -> datetime:
     now = datetime.now(UTC)
     try:
         date = parsedate_to_datetime(response.headers["Date"])
+        ahead = date - now
     except (KeyError, TypeError, ValueError):
         return now
-    return now if abs(date - now) <= SKEW else date
+    return now if abs(ahead) <= SKEW else now + timedelta(seconds=round(ahead.total_seconds()))
 
 
 async def server_version(client: PrefectClient) -> str:

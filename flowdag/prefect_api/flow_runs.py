@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -40,7 +40,9 @@ class RunQuery:
         if self.tags:
             runs["tags"] = {"all_": list(self.tags)}
         if self.since or self.until:
-            window = {"after_": self.since, "before_": self.until}
+            # both ends are inclusive: without this the run at the edge would count in two neighbouring periods
+            until = self.until and self.until - timedelta(microseconds=1)
+            window = {"after_": self.since, "before_": until}
             runs["expected_start_time"] = {key: at.isoformat() for key, at in window.items() if at}
         return scope_filter(scope, flows=self.flows, deployments=self.deployments, flow_runs=runs)
 
@@ -72,15 +74,18 @@ async def count_runs(client: PrefectClient, scope: Scope, query: RunQuery = ANY)
 async def count_running_at(client: PrefectClient, scope: Scope, query: RunQuery, at: datetime) -> int:
     """How many top-level flow runs had started by `at`, and ended later or not yet; the query's window is not used."""
     anytime = replace(query, since=None, until=None)
-    began = {"start_time": {"before_": at.isoformat()}}
-    ended = anytime.body(scope, **began, end_time={"after_": at.isoformat()})
-    still = replace(anytime, states=("RUNNING",)).body(scope, **began)
-    return sum([int(await request(client, "POST", "/flow_runs/count", json=body)) for body in (ended, still)])
+    # is_null_: what never started has an expected start, which the server takes for the start
+    began = {"start_time": {"before_": at.isoformat(), "is_null_": False}}
+    bodies = [anytime.body(scope, **began, end_time={"after_": at.isoformat()})]
+    if not query.states or "RUNNING" in query.states:
+        bodies.append(replace(anytime, states=("RUNNING",)).body(scope, **began))
+    return sum([int(await request(client, "POST", "/flow_runs/count", json=body)) for body in bodies])
 
 
 async def list_flow_names(client: PrefectClient, scope: Scope) -> tuple[str, ...]:
     """The names of the flows that have runs within the scope, sorted (the first 200, or those of the last 200 runs)."""
-    if scope.work_queues:  # of which `/flows/filter` knows nothing: it would answer with the flows of all queues
+    if scope.work_queues or scope.work_pools or scope.deployments:
+        # `/flows/filter` would tell of a flow that has a deployment there and a run anywhere
         return tuple(sorted({run.flow_name for run in await list_runs(client, scope)}))
     body = RunQuery().body(scope) | {"limit": PAGE, "sort": "NAME_ASC"}
     return tuple(sorted({row["name"] for row in await request(client, "POST", "/flows/filter", json=body)}))

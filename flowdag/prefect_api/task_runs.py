@@ -9,7 +9,7 @@ import anyio
 from prefect.client.orchestration import PrefectClient
 
 from flowdag.errors import ApiAnswerInvalid
-from flowdag.prefect_api.client import request
+from flowdag.prefect_api.client import NotFound, request
 
 PAGE = 200
 AT_ONCE = 4  # on SQLite more requests at once gain nothing (measured)
@@ -96,14 +96,18 @@ async def read_histories(client: PrefectClient, kind: str, ids: Sequence[str]) -
 async def count_by_state(client: PrefectClient, flow_run_ids: Sequence[str]) -> dict[str, dict[str, int]]:
     """For each flow run its task runs by state type, e.g. `{"COMPLETED": 12, "FAILED": 1}`; subflows count as one.
 
-    One request a run (`/ui/task_runs/count`, which the server's own pages use), four at once.
+    One request a run (`/ui/task_runs/count`, which the server's own pages use), four at once. Where the API has no such
+    path the answer is empty.
     """
     found: dict[str, dict[str, int]] = {}
     limit = anyio.CapacityLimiter(AT_ONCE)
 
     async def count(run_id: str) -> None:
-        async with limit:
-            counts = await request(client, "POST", "/ui/task_runs/count", json=_of([run_id]))
+        try:
+            async with limit:
+                counts = await request(client, "POST", "/ui/task_runs/count", json=_of([run_id]))
+        except NotFound:
+            return
         found[run_id] = {state: int(number) for state, number in counts.items() if number}
 
     await _each(count, flow_run_ids)

@@ -40,33 +40,41 @@ def tries_table(nodes: pd.DataFrame, histories: Mapping[str, Sequence[Row]]) -> 
 
 
 def begins(states: Iterable[Row]) -> list[Row]:
-    """The states that begin a try: RUNNING, unless it goes on after a pause."""
-    began, running = [], False
+    """The states that begin a try: RUNNING (a retry without delay follows RUNNING itself), unless it ends a pause."""
+    began, paused = [], False
     for state in states:
-        if state["type"] == "RUNNING" and not running:
+        if state["type"] == "RUNNING" and not paused:
             began.append(state)
-        running = state["type"] in ("RUNNING", "PAUSED") and (running or state["type"] == "RUNNING")
+        paused = state["type"] == "PAUSED" or (paused and state["name"] == "Resuming")
     return began
 
 
 def _spans(states: Sequence[Row]) -> list[tuple[str, str | None, str]]:
     """(start, end, name of the state that ended it) of each try; end None while it runs."""
-    spans = []
+    spans: list[tuple[str, str | None, str]] = []
     beginning = {id(state) for state in begins(states)}
-    for at, state in enumerate(states):
+    start = None
+    for state in states:
+        ends = id(state) in beginning or (state["type"] not in ("RUNNING", "PAUSED") and state["name"] != "Resuming")
+        if ends and start is not None:
+            spans.append((start, state["timestamp"], state["name"]))
+            start = None
         if id(state) in beginning:
-            ended = next((s for s in states[at + 1 :] if s["type"] not in ("RUNNING", "PAUSED")), None)
-            spans.append((state["timestamp"], ended["timestamp"] if ended else None, (ended or states[-1])["name"]))
-    return spans
+            start = state["timestamp"]
+    return spans if start is None else [*spans, (start, None, states[-1]["name"])]
 
 
 def running_seconds(
-    nodes: pd.DataFrame, tries: pd.DataFrame, histories: Mapping[str, Sequence[Row]], now: pd.Timestamp
+    nodes: pd.DataFrame, tries: pd.DataFrame, histories: Mapping[str, Sequence[Row]], until: pd.Series
 ) -> pd.Series:
-    """Seconds in RUNNING of nodes whose history was read (pauses left out); of others that ended, Prefect's total."""
-    found = nodes["total_s"].astype("float64").where(nodes["end"].notna() & (nodes["total_s"].astype("float64") > 0))
+    """Seconds in RUNNING: from the history where it was read (pauses left out), else Prefect's total, else NaN.
+
+    Prefect adds to its total when RUNNING is left. `until`: up to when a node that has not ended counts.
+    """
+    total = nodes["total_s"].astype("float64")
+    found = total.where((nodes["end"].notna() | (nodes["state_type"] != "RUNNING")) & (total > 0))
     for node in set(tries["node"]) & set(histories):
-        states = [*histories[node], {"type": "", "timestamp": now.isoformat()}]
+        states = [*histories[node], {"type": "", "timestamp": until[node].isoformat()}]
         at = times([state["timestamp"] for state in states])
         spans = [
             (b - a).total_seconds() for (a, b), s in zip(pairwise(at), states, strict=False) if s["type"] == "RUNNING"
