@@ -31,5 +31,6 @@ with in_words():
         tenant = sidebar.pick_tenant()
         query = sidebar.pick_query(tenant)
         run, problem = sidebar.pick_run(tenant, query)
+    state.write()
     guard.admit(guard.Admitted(tenant, query, run, problem))
     page.run()

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -31,6 +31,7 @@ from flowdag.tenants import Tenant
 
 T = TypeVar("T")
 
+UNSETTLED = {"RUNNING", "PENDING", "SCHEDULED", "PAUSED", "CANCELLING"}
 SOON, LATER, DAY = timedelta(seconds=5), timedelta(minutes=1), timedelta(days=1)
 
 
@@ -88,9 +89,9 @@ def _tenant(tenant_id: str) -> Tenant:
 
 
 @st.cache_data(ttl=SOON, max_entries=500, show_spinner=False)
-def runs(tenant_id: str, query: RunQuery, limit: int) -> tuple[FlowRun, ...]:
-    """Top-level runs within the tenant's scope, the latest first."""
-    return _ask(tenant_id, lambda c, t: flow_runs.list_runs(c, t.scope, query, limit=limit))
+def runs(tenant_id: str, query: RunQuery, limit: int) -> tuple[tuple[FlowRun, ...], datetime]:
+    """Top-level runs within the tenant's scope, the latest first, and when they were read (UTC)."""
+    return _ask(tenant_id, lambda c, t: flow_runs.list_runs(c, t.scope, query, limit=limit)), datetime.now(UTC)
 
 
 @st.cache_data(ttl=SOON, max_entries=500, show_spinner=False)
@@ -123,7 +124,8 @@ def task_counts(tenant_id: str, shown: tuple[FlowRun, ...]) -> dict[str, dict[st
     asked = tuple(run.id for run in shown if run.id not in known)
     counts = _counts(tenant_id, asked)
     now = datetime.now(UTC)
-    known |= {run.id: counts[run.id] for run in shown if run.id in counts and _is_old(run, now)}
+    over = {run.id for run in shown if run.end and now - run.end > LATER}
+    known |= {run_id: found for run_id, found in counts.items() if run_id in over and not UNSETTLED & found.keys()}
     return counts | {run.id: known[run.id] for run in shown if run.id in known}
 
 
@@ -158,32 +160,36 @@ def _flow_run(tenant_id: str, run_id: str) -> FlowRun:
     return _ask(tenant_id, lambda c, _: flow_runs.read_flow_run(c, run_id))
 
 
+class _Unsettled(Exception):
+    def __init__(self, graph: FlowRunGraph) -> None:
+        super().__init__("unsettled")
+        self.graph = graph
+
+
 def graph(tenant_id: str, run_id: str) -> FlowRunGraph:
-    """The whole graph of one run. Raises RunNotFound."""
+    """The whole graph of one run; kept long once it is complete. Raises RunNotFound."""
     run = flow_run(tenant_id, run_id)
-    settled = _is_old(run, datetime.now(UTC))
-    return _settled_graph(tenant_id, run_id, run.updated) if settled else _young_graph(tenant_id, run_id)
+    if not run.is_over:
+        return _young_graph(tenant_id, run_id)
+    try:
+        return _settled_graph(tenant_id, run_id, run.updated)
+    except _Unsettled as young:
+        return young.graph
 
 
-@st.cache_data(ttl=DAY, max_entries=50, show_spinner="Reading the run…")
+@st.cache_data(ttl=DAY, max_entries=50, show_spinner=False)
 def _settled_graph(tenant_id: str, run_id: str, updated: datetime | None) -> FlowRunGraph:
-    """`updated` makes a run that was retried or resumed another entry."""
+    """`updated` makes a run that was retried or resumed another entry; what is raised is not cached."""
     del updated
-    return _read(tenant_id, run_id)
+    graph = _young_graph(tenant_id, run_id)
+    if not graph.complete:
+        raise _Unsettled(graph)
+    return graph
 
 
 @st.cache_data(ttl=SOON, max_entries=50, show_spinner="Reading the run…")
 def _young_graph(tenant_id: str, run_id: str) -> FlowRunGraph:
-    return _read(tenant_id, run_id)
-
-
-def _read(tenant_id: str, run_id: str) -> FlowRunGraph:
     return _ask(tenant_id, lambda c, _: read_run.read_run(c, run_id))
-
-
-def _is_old(run: FlowRun, now: datetime) -> bool:
-    """Over for longer than task runs are still expected to arrive."""
-    return run.is_over and run.end is not None and now - run.end > timedelta(minutes=2)
 
 
 @st.cache_data(ttl=DAY, max_entries=100, show_spinner=False)
@@ -223,13 +229,15 @@ def artifacts_of(tenant_id: str, flow_run_id: str, task_run_id: str | None) -> t
     return _ask(tenant_id, lambda c, _: artifacts.read_artifacts(c, flow_run_id, task_run_id))
 
 
-def refresh(tenant_id: str, run: FlowRun | None) -> None:
-    """Forget lists and whatever may have changed, and this run even if it is long over."""
-    stale: tuple[Any, ...] = (
-        *(runs, run_count, running_at, flow_names, deployment_names),
-        *(_counts, _gate, _flow_run, _young_graph, log_lines, artifacts_of),
-    )
-    for function in stale:
-        function.clear()
-    if run:
-        _settled_graph.clear(tenant_id, run.id, run.updated)
+def refresh_run(tenant_id: str, run_id: str) -> None:
+    """Forget what was read of this run."""
+    run = flow_run(tenant_id, run_id)
+    _settled_graph.clear(tenant_id, run_id, run.updated)
+    for function in (_gate, _flow_run, _young_graph):
+        function.clear(tenant_id, run_id)
+
+
+def refresh_runs(tenant_id: str, query: RunQuery, limit: int) -> None:
+    """Forget this list of runs; counts and names follow within seconds."""
+    runs.clear(tenant_id, query, limit)
+    run_count.clear(tenant_id, query)

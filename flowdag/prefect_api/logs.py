@@ -22,7 +22,7 @@ class LogLine:
 
 
 async def last_log_lines(
-    client: PrefectClient, flow_run_id: str, task_run_id: str | None = None, limit: int = 50
+    client: PrefectClient, flow_run_id: str, task_run_id: str | None = None, limit: int = 12
 ) -> tuple[LogLine, ...]:
     """The last lines of a task run, or of a flow run (with its tasks') if no task run is named; the earliest first."""
     logs = {"flow_run_id": {"any_": [flow_run_id]}}

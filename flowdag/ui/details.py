@@ -13,10 +13,16 @@ from flowdag import cache
 from flowdag.analysis.grouping import Picture
 from flowdag.model import FlowRun, FlowRunGraph
 from flowdag.prefect_api.artifacts import Artifact
-from flowdag.ui.text import clean, clock, duration, facts, html
+from flowdag.ui.errors import in_place
+from flowdag.ui.tables import Text, selectable
+from flowdag.ui.text import clock, duration, facts, html
 from flowdag.ui.theme import is_dark, look, words
 
-LOG_LINES = 12
+INPUT_COLUMNS = {
+    "task": Text("Task", help="What it needed. Choose a row to go there."),
+    "how": Text("For", help="For its result, or only for its end; doubtful: it had not ended when this one started."),
+}
+TRY_ENDS = {"AwaitingRetry": "Failed, tried again", "Retrying": "Failed, tried again"}
 
 
 def state_badge(state_type: str, state_name: str) -> str:
@@ -59,7 +65,9 @@ def _run_facts(run: FlowRun, graph: FlowRunGraph) -> list[tuple[str, object]]:
 
 def group_details(graph: FlowRunGraph, picture: Picture, box: str) -> None:
     """A group of task runs with one name: how many, how long."""
-    members = graph.nodes[[picture.box_of.get(node) == box for node in graph.nodes.index]]
+    box_of = graph.nodes.index.map(picture.box_of)
+    around = graph.nodes["container"].map(picture.box_of)
+    members = graph.nodes[(box_of == box) & (around != box).to_numpy()]  # not what ran inside them
     states = members["state_name"].value_counts()
     st.html(f'<p class="fd-title">{html(picture.boxes.at[box, "label"])}</p>')
     st.html(
@@ -87,8 +95,10 @@ def task_details(tenant_id: str, graph: FlowRunGraph, node: str, select: Callabl
     is_subflow = row["kind"] == "flow-run"
     owner = node if is_subflow else row["flow_run_id"]
     task_run = None if is_subflow else node
-    _artifacts(cache.artifacts_of(tenant_id, owner, task_run))
-    _logs(tenant_id, owner, task_run)
+    with in_place():
+        _artifacts(cache.artifacts_of(tenant_id, owner, task_run))
+    with in_place():
+        _logs(tenant_id, owner, task_run)
 
 
 def _task_facts(row: Mapping[str, Any], graph: FlowRunGraph, node: str) -> list[tuple[str, object]]:
@@ -108,31 +118,18 @@ def _task_facts(row: Mapping[str, Any], graph: FlowRunGraph, node: str) -> list[
 
 
 def _inputs(graph: FlowRunGraph, node: str, select: Callable[[str], None]) -> None:
-    """What it needed, as buttons that select it."""
+    """What it needed; choosing a row selects it."""
     inputs = graph.edges[graph.edges["target"] == node]
     if inputs.empty:
         return
-    st.html(f'<p class="fd-sub">Needed ({len(inputs)})</p>')
-    labels = {row.source: _input_label(graph, row) for row in inputs.head(50).itertuples()}
-    st.pills(
-        "Needed",
-        list(labels),
-        format_func=lambda source: labels[source],
-        key=f"inputs-{node}",
-        on_change=lambda: select(st.session_state[f"inputs-{node}"]),
-        label_visibility="collapsed",
-    )
-
-
-def _input_label(graph: FlowRunGraph, edge: Any) -> str:
-    kind = " (waited for)" if edge.kind == "wait_for" else ""
-    doubt = "" if edge.plausible else " (doubtful)"
-    return _escaped(clean(graph.nodes.at[edge.source, "label"])[:60]) + kind + doubt
-
-
-def _escaped(text: str) -> str:
-    """Pills read markdown: show the text as it is."""
-    return "".join(f"\\{char}" if char in r"\`*_{}[]()<>#+-.!|$~:^=@" else char for char in text)
+    st.html(f'<p class="fd-sub">Needed ({len(inputs):,})</p>')
+    sources = inputs["source"].tolist()
+    how = inputs["kind"].map({"data": "its result", "wait_for": "its end"}).where(inputs["plausible"], "doubtful")
+    frame = pd.DataFrame({"task": graph.nodes.loc[sources, "label"].to_numpy(), "how": how.to_numpy()})
+    selectable(
+        frame, INPUT_COLUMNS, key=f"inputs-{node}", selected=None, height="auto" if len(frame) < 6 else 200,
+        on_select=lambda row: None if row is None else select(sources[row]),
+    )  # fmt: skip
 
 
 def _tries(graph: FlowRunGraph, node: str) -> None:
@@ -141,13 +138,14 @@ def _tries(graph: FlowRunGraph, node: str) -> None:
         return
     st.html('<p class="fd-sub">Tries</p>')
     begin = tries["start"].min()
+    ended = begin + pd.to_timedelta(graph.nodes["wall_s"], unit="s")[node]  # or now
     st.dataframe(
         pd.DataFrame(
             {
                 "Try": tries["try"],
-                "Ended": [words(str(name)) for name in tries["state_name"]],
+                "Ended": [TRY_ENDS.get(name, words(name)) for name in tries["state_name"]],
                 "After (s)": (tries["start"] - begin).dt.total_seconds(),
-                "Run (s)": (tries["end"].fillna(graph.as_of) - tries["start"]).dt.total_seconds(),
+                "Run (s)": (tries["end"].fillna(ended) - tries["start"]).dt.total_seconds(),
             }
         ),
         hide_index=True,
@@ -190,7 +188,7 @@ def _logs(tenant_id: str, flow_run_id: str, task_run_id: str | None) -> None:
     if not lines:
         st.caption("No log lines.")
         return
-    text = "\n".join(f"{clock(line.at)[-8:]} {line.level:<7} {line.message}" for line in lines[-LOG_LINES:])
+    text = "\n".join(f"{clock(line.at)[-8:]} {line.level:<7} {line.message}" for line in lines)
     st.code(text, language=None, wrap_lines=True)
 
 

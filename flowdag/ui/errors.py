@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
+from streamlit.errors import FragmentHandledException
 
 from flowdag.errors import FlowdagError
+from flowdag.ui.text import clean
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +24,22 @@ def in_words() -> Iterator[None]:
         tell(error.what, error.todo)
         st.button("Try again", icon=":material/refresh:", key="try-again")
         st.stop()
+    except FragmentHandledException:  # told inside the fragment
+        raise
     except Exception as error:
         # Streamlit's own control flow (stop, rerun) derives from BaseException and passes
         log.error("Unexpected %s", type(error).__name__, exc_info=error)
         tell("flowdag met an error of its own.", "Reload the page; if it stays, the server's log tells more.")
         st.stop()
+
+
+@contextmanager
+def in_place() -> Iterator[None]:
+    """Show a FlowdagError as a line where it happened; the rest of the page goes on."""
+    try:
+        yield
+    except FlowdagError as error:
+        st.caption(f":material/error: {_plain(error.what)}")
 
 
 def tell(what: str, todo: str) -> None:
@@ -40,5 +53,5 @@ def hint(what: str, todo: str) -> None:
 
 
 def _plain(sentence: str) -> str:
-    """Markdown that shows the sentence as it is."""
-    return "".join(f"\\{char}" if char in r"\`*_{}[]<>#+!|$~:" else char for char in sentence)
+    """Markdown that shows the sentence as it is, on one line."""
+    return "".join(f"\\{char}" if char in r"\`*_{}[]<>#+!|$~:" else char for char in clean(sentence))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 
 import streamlit as st
 
 from flowdag import cache
-from flowdag.model import FAILURES, FlowRun, FlowRunGraph
+from flowdag.analysis.attempts import attempts
+from flowdag.model import FAILURES, FlowRunGraph
 from flowdag.tenants import Tenant
 from flowdag.ui.details import run_details, state_badge
 from flowdag.ui.errors import hint
@@ -26,29 +28,29 @@ def run_header(tenant: Tenant, graph: FlowRunGraph) -> None:
     line = " · ".join(piece for piece in pieces if piece)
     _head(
         f"<b>{html(run.name)}</b>{state_badge(run.state_type, run.state_name)}<span>{line}</span>",
-        tenant, run, graph.as_of,
+        graph.as_of, lambda: cache.refresh_run(tenant.id, run.id),
     )  # fmt: skip
 
 
-def runs_header(tenant: Tenant) -> None:
-    """The tenant's title."""
-    _head(
-        f"<b>Runs of {html(tenant.title)}</b><span>times in {html(zone().key)}</span>", tenant, None, datetime.now(UTC)
-    )
+def runs_header(tenant: Tenant, as_of: datetime, refresh: Callable[[], None]) -> None:
+    """The tenant's title; `refresh` reads the list anew."""
+    _head(f"<b>Runs of {html(tenant.title)}</b><span>times in {html(zone().key)}</span>", as_of, refresh)
 
 
 def _tasks(graph: FlowRunGraph) -> str:
     count = len(graph.nodes)
     failed = int(graph.nodes["state_type"].isin(FAILURES).sum())
-    return f"{count:,} task{'' if count == 1 else 's'}" + (f", {failed:,} failed" if failed else "")
+    tried = len(attempts(graph))
+    in_attempts = f" in {tried} attempts" if tried > 1 else ""
+    return f"{count:,} task{'' if count == 1 else 's'}{in_attempts}" + (f", {failed:,} failed" if failed else "")
 
 
-def _head(inner: str, tenant: Tenant, run: FlowRun | None, as_of: datetime) -> None:
+def _head(inner: str, as_of: datetime, refresh: Callable[[], None]) -> None:
     left, right = st.columns([0.74, 0.26], vertical_alignment="center")
     left.html(f'<div class="fd-head">{inner}</div>')
     with right, st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right"):
         st.html(f'<p class="fd-note" style="margin:0">as of {clock(as_of)[-8:]}</p>', width="content")
-        st.button("Refresh", icon=":material/refresh:", on_click=lambda: cache.refresh(tenant.id, run))
+        st.button("Refresh", icon=":material/refresh:", on_click=refresh)
 
 
 def say_why_empty(graph: FlowRunGraph) -> None:
@@ -56,7 +58,7 @@ def say_why_empty(graph: FlowRunGraph) -> None:
     run = graph.run
     if run.start is None and not run.is_over:
         hint(
-            f"This run has not started yet: it is {run.state_name.lower()}, expected {clock(run.expected_start)}.",
+            f"This run has not started yet: it was due to start {clock(run.expected_start)}.",
             "If it is late, look whether a worker for its work pool is running; then refresh.",
         )
     elif run.is_over:

@@ -78,9 +78,10 @@ def _figure(
 ) -> None:
     """One number with its change; `worse` is `inverse` where more is worse, `off` where it is neither."""
     change = None if now is None or before is None else now - before
-    sign = "" if not change else "+" if change > 0 else "−"
+    sign = "" if not change else "+" if change > 0 else "-"  # Streamlit knows the ASCII minus only
+    told = None if change is None else f"{sign}{words(abs(change))}".replace("%", "points")
     column.metric(
-        label, words(now), None if change is None else f"{sign}{words(abs(change))}", border=True, height="stretch",
+        label, words(now), told, border=True, height="stretch",
         delta_color=worse if change else "off", delta_arrow=("up" if change > 0 else "down") if change else "off",
         help=f"{meaning} Below: the change against the equal period before.",
     )  # fmt: skip
@@ -95,7 +96,7 @@ def _figures_before(tenant: Tenant, query: RunQuery) -> Figures:
 
 
 def _figures(tenant: Tenant, query: RunQuery, at: datetime) -> Figures:
-    runs = cache.runs(tenant.id, query, SAMPLE)
+    runs, _ = cache.runs(tenant.id, query, SAMPLE)
     ended = [run for run in runs if run.is_over]
     walls = pd.Series([run.wall_s(at) for run in ended], dtype="float64").dropna()
     return Figures(
@@ -173,7 +174,7 @@ def _frame(runs: Sequence[FlowRun], counts: dict[str, dict[str, int]], now: date
             "flow": run.flow_name,
             "started": run.start,
             "wall_s": run.wall_s(now),
-            **_grouped(counts.get(run.id, {})),
+            **_grouped(counts.get(run.id)),
             "deployment": run.deployment_name,
             "tags": list(run.tags),
             "id": run.id,
@@ -184,7 +185,10 @@ def _frame(runs: Sequence[FlowRun], counts: dict[str, dict[str, int]], now: date
     return frame.assign(started=pd.to_datetime(frame["started"], utc=True), wall_s=frame["wall_s"].astype("float64"))
 
 
-def _grouped(counts: dict[str, int]) -> dict[str, int]:
+def _grouped(counts: dict[str, int] | None) -> dict[str, int]:
+    """Task runs by column; nothing where the API does not tell."""
+    if counts is None:
+        return {}
     sums = dict.fromkeys((DONE, FAILED, ACTIVE, WAITING), 0)
     for state_type, count in counts.items():
         sums[GROUPS.get(state_type, WAITING)] += count

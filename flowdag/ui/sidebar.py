@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import streamlit as st
@@ -30,6 +31,7 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 def pick_tenant() -> Tenant:
     """The chosen tenant; the first one if the address names none. Raises UnknownTenant if it names another."""
     tenants = {tenant.slug: tenant for tenant in cache.tenants()}
+    titles = distinct({slug: tenant.title for slug, tenant in tenants.items()})
     slug = state.chosen("tenant")
     if slug is None:
         slug = next(iter(tenants))
@@ -38,7 +40,7 @@ def pick_tenant() -> Tenant:
     st.selectbox(
         "Tenant",
         list(tenants),
-        format_func=lambda name: tenants[name].title,
+        format_func=lambda slug: titles[slug],
         key="tenant-picker",
         on_change=lambda: state.choose(tenant=st.session_state["tenant-picker"], run=None, task=None),
         placeholder="Choose a tenant",
@@ -101,26 +103,25 @@ def _forget_run() -> None:
 
 def pick_run(tenant: Tenant, query: RunQuery) -> tuple[FlowRun | None, FlowdagError | None]:
     """The chosen run, or the latest that the filters let through; if the chosen one is not found, why."""
-    listed = cache.runs(tenant.id, query, st.session_state.get("run-limit", PAGE))
+    listed, _ = cache.runs(tenant.id, query, run_limit())
     chosen, problem = _chosen_run(tenant)
     if chosen is None and problem is None and listed:
         chosen = listed[0]
         state.choose(run=chosen.id)
-    options = {run.id: run for run in listed}
-    if chosen and chosen.id not in options:
-        options = {chosen.id: chosen} | options
     now = datetime.now(UTC)
+    shown = [chosen, *listed] if chosen else listed
+    options = distinct({run.id: _label(run, now) for run in shown})
     st.session_state["run-picker"] = chosen.id if chosen else None
     st.selectbox(
         "Run",
         list(options),
-        format_func=lambda run_id: _label(options[run_id], now),
+        format_func=lambda run_id: options[run_id],
         key="run-picker",
         on_change=lambda: state.choose(run=st.session_state["run-picker"], task=None),
         placeholder="No run to choose" if not options else "Choose a run",
         help="Type to search by name, flow or state.",
     )
-    if len(listed) >= st.session_state.get("run-limit", PAGE):
+    if len(listed) >= run_limit():
         st.button("Load more runs", on_click=_more, type="tertiary", icon=":material/expand_more:")
     _find()
     return chosen, problem
@@ -143,8 +144,19 @@ def _label(run: FlowRun, now: datetime) -> str:
     return f"{shown.sign} {' · '.join(parts)} · {clean(run.flow_name)} · {clean(run.state_name)}"
 
 
+def distinct(labels: dict[str, str]) -> dict[str, str]:
+    """Labels by id, told apart by the id where they repeat: a selectbox travels as its label's text."""
+    often = Counter(labels.values())
+    return {key: label if often[label] == 1 else f"{label} · {key[:13]}" for key, label in labels.items()}
+
+
+def run_limit() -> int:
+    """How many runs are listed at most; more on demand."""
+    return int(st.session_state.get("run-limit", PAGE))
+
+
 def _more() -> None:
-    st.session_state["run-limit"] = st.session_state.get("run-limit", PAGE) + PAGE
+    st.session_state["run-limit"] = run_limit() + PAGE
 
 
 def _find() -> None:

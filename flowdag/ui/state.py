@@ -1,7 +1,8 @@
 """What is chosen, as the address says it: tenant, run and task. The address is the truth; widgets follow it.
 
 Filters are widgets bound to the address by Streamlit. These three are kept here: their widgets show labels, the
-address needs ids. Moving to another page empties the address, so the choice is also remembered in the session.
+address needs ids. Every change of the address is an entry in the browser's history, so a choice is first only
+remembered, and written once it is complete: Back then never meets one tenant with another's run.
 """
 
 from __future__ import annotations
@@ -9,17 +10,17 @@ from __future__ import annotations
 import streamlit as st
 
 KEYS = ("tenant", "run", "task")
-MEMORY = "flowdag-chosen"
+MEMORY, UNWRITTEN = "flowdag-chosen", "flowdag-unwritten"
 
 
 def restore() -> None:
-    """Begin a script run: take over what the address says, and write back what it lost on the way to this page."""
-    memory = st.session_state.setdefault(MEMORY, {})
-    for key in KEYS:
-        if key in st.query_params:
-            memory[key] = st.query_params[key]
-        elif memory.get(key):
-            st.query_params[key] = memory[key]
+    """Begin a script run: take over what the address says; moving to another page leaves it empty, and changes nothing.
+
+    What a callback has just chosen is newer than the address.
+    """
+    said = {key: st.query_params[key] for key in KEYS if key in st.query_params}
+    if said and not st.session_state.get(UNWRITTEN):
+        st.session_state[MEMORY] = said
 
 
 def chosen(key: str) -> str | None:
@@ -29,10 +30,17 @@ def chosen(key: str) -> str | None:
 
 
 def choose(**values: str | None) -> None:
-    """Choose, in address and memory: `choose(run=..., task=None)`."""
-    for key, value in values.items():
-        st.session_state.setdefault(MEMORY, {})[key] = value
-        if value is None:
+    """Choose: `choose(run=..., task=None)`. `write` puts it into the address."""
+    st.session_state[MEMORY] = st.session_state.get(MEMORY, {}) | values
+    st.session_state[UNWRITTEN] = True
+
+
+def write() -> None:
+    """Make the address say what is chosen, with as few entries in the history as possible."""
+    st.session_state[UNWRITTEN] = False
+    for key in KEYS:
+        if chosen(key) is None:
             st.query_params.pop(key, None)
-        else:
-            st.query_params[key] = value
+    changed = {key: value for key in KEYS if (value := chosen(key)) and st.query_params.get(key) != value}
+    if changed:
+        st.query_params.update(changed)

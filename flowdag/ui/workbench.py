@@ -13,11 +13,12 @@ from flowdag.analysis.layout import Direction, Layout
 from flowdag.model import FlowRunGraph
 from flowdag.ui import details, state, tables
 from flowdag.ui.dag import dag
+from flowdag.ui.errors import in_words
 from flowdag.ui.text import html
 from flowdag.ui.theme import is_dark, look, sign
 
 DETAILS_HEIGHT, TABLE_HEIGHT = 300, 268
-LIFTED = "flowdag-lifted"
+LIFTED, LATEST = "flowdag-lifted", "Latest attempt"
 DIRECTIONS: dict[str, Direction | None] = {"Best fit": None, "Left to right": "right", "Top to bottom": "down"}
 
 
@@ -42,9 +43,9 @@ def _controls(graph: FlowRunGraph) -> tuple[Direction | None, int | None]:
             label_visibility="collapsed", required=True,
         )  # fmt: skip
         if len(tried) > 1:
-            options = {f"Attempt {number}": number for number in tried} | {"All attempts": None}
+            options = {LATEST: tried[-1], **{f"Attempt {number}": number for number in tried}, "All attempts": None}
             name = st.segmented_control(
-                "Attempt", list(options), default=f"Attempt {tried[-1]}", key="attempt", bind="query-params",
+                "Attempt", list(options), default=LATEST, key="attempt", bind="query-params",
                 label_visibility="collapsed", required=True,
             )  # fmt: skip
             attempt = options.get(name or "", tried[-1])
@@ -69,20 +70,22 @@ def _bench(
     left: DeltaGenerator,
     right: DeltaGenerator,
 ) -> None:
-    selected = _selected(graph, picture)
-    with left:
-        if picture.remark:
-            st.html(f'<p class="fd-note" style="margin:0">{html(picture.remark)}</p>')
-        with st.container(border=True, key="graph"):
-            dag(
-                picture, layout, picture.box_of.get(selected or "", selected),
-                key=key, dark=is_dark(), on_click=_click,
-            )  # fmt: skip
-        _legend(picture)
-    with right:
-        with st.container(border=True, height=DETAILS_HEIGHT, key="details"):
-            _details(tenant_id, graph, picture, selected)
-        _tables(tenant_id, graph, picture, attempt, selected)
+    state.write()
+    with in_words():
+        selected = _selected(graph, picture)
+        with left:
+            if picture.remark:
+                st.html(f'<p class="fd-note" style="margin:0">{html(picture.remark)}</p>')
+            with st.container(border=True, key="graph"):
+                dag(
+                    picture, layout, picture.box_of.get(selected or "", selected),
+                    key=key, dark=is_dark(), on_click=_click,
+                )  # fmt: skip
+            _legend(picture)
+        with right:
+            with st.container(border=True, height=DETAILS_HEIGHT, key="details"):
+                _details(tenant_id, graph, picture, selected)
+            _tables(tenant_id, graph, picture, attempt, selected)
 
 
 def _selected(graph: FlowRunGraph, picture: Picture) -> str | None:
