@@ -64,4 +64,7 @@ def _cell(value: Any) -> Any:
     """A value as a CSV cell; text that begins like a formula gets a leading apostrophe (OWASP, CSV injection)."""
     plain = _plain(value)
     text = " ".join(plain) if isinstance(plain, list) else plain
-    return f"'{text}" if isinstance(text, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    if not isinstance(text, str):
+        return text
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # nothing quotes it, and some readers begin a row there
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\n") else text

@@ -15,7 +15,7 @@ BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 AS_OF = BEGIN + timedelta(minutes=10)
 
 STATES = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED", "RUNNING", "PENDING", "SCHEDULED", "PAUSED", "CANCELLING")
-LABELS = ("plain", "<img src=x onerror=alert(1)>", "=1+2", "名前", "\u202eevil", "a" * 300, "", 'a,b\n"c"')
+LABELS = ("plain", "<img src=x onerror=alert(1)>", "=1+2", "x\r=1", "名前", "\u202eevil", "a" * 300, "", 'a,b\n"c"')
 task_ids = st.sampled_from([f"t{number}" for number in range(8)])
 sub_ids = st.sampled_from([f"s{number}" for number in range(4)])
 any_id = st.one_of(task_ids, sub_ids, st.sampled_from(["nowhere", RUN]))
@@ -94,3 +94,33 @@ def raws(draw: st.DrawFn) -> Raw:
 @st.composite
 def graphs(draw: st.DrawFn) -> FlowRunGraph:
     return assemble(draw(raws()), AS_OF)
+
+
+@st.composite
+def dags(draw: st.DrawFn) -> FlowRunGraph:
+    """Up to forty task runs of five names: each takes results of earlier ones, and may run inside one of them."""
+    many = []
+    for at in range(draw(st.integers(1, 40))):
+        earlier = [f"n{number:02d}" for number in range(at)]
+        some = st.lists(st.sampled_from(earlier), max_size=3, unique=True) if earlier else st.just([])
+        called = {
+            "x": [{"id": one} for one in draw(some)],
+            "__parents__": [{"id": one} for one in draw(some)[:1] if draw(st.booleans())],
+        }
+        name = draw(st.sampled_from(["load", "clean", "join", "send", "check"]))
+        times = {key: (BEGIN + timedelta(seconds=at)).isoformat() for key in ("expected_start_time", "start_time")}
+        many.append(
+            {
+                "id": f"n{at:02d}",
+                "name": f"{name}-{at}",
+                "flow_run_id": RUN,
+                "task_key": f"{name}-0a1b2c3d",
+                "state_type": draw(st.sampled_from(["COMPLETED", "FAILED"])),
+                "end_time": (BEGIN + timedelta(seconds=at + draw(st.integers(0, 9)))).isoformat(),
+                "run_count": 1,
+                "task_inputs": called,
+                **times,
+            }
+        )
+    run = FlowRun(RUN, "run", "f", "flow", "COMPLETED", "Completed", start=BEGIN, end=BEGIN + timedelta(minutes=1))
+    return assemble(Raw(run, [], many, {}), AS_OF)

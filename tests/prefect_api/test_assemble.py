@@ -17,7 +17,7 @@ from tests.hostile import AS_OF, RUN, raws
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(raw=raws())
 def test_hostile_rows_give_sound_tables(raw: Raw) -> None:
     graph = assemble(raw, AS_OF)
@@ -38,7 +38,7 @@ def test_hostile_rows_give_sound_tables(raw: Raw) -> None:
     assert order == sorted(order)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(raw=raws())
 def test_every_task_run_has_a_node(raw: Raw) -> None:
     """Itself, or the subflow runs that it stands for."""
@@ -47,7 +47,7 @@ def test_every_task_run_has_a_node(raw: Raw) -> None:
     assert {row["id"] for row in raw.task_runs} <= shown
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(raw=raws())
 def test_containers_do_not_contain_themselves(raw: Raw) -> None:
     nodes = assemble(raw, AS_OF).nodes
@@ -59,7 +59,7 @@ def test_containers_do_not_contain_themselves(raw: Raw) -> None:
             at = nodes.at[at, "container"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(raw=raws())
 def test_what_is_assembled_can_be_exported(raw: Raw) -> None:
     graph = assemble(raw, AS_OF)

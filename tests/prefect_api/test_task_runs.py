@@ -97,7 +97,7 @@ def table() -> Any:
 moments = st.lists(st.one_of(st.none(), st.integers(0, 3)), max_size=20)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moments=moments, nulls_first=st.booleans())
 def test_no_page_loses_a_task_run(table: tuple[Table, str], moments: Sequence[int | None], nulls_first: bool) -> None:
     held, api_url = table
