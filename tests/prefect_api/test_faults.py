@@ -11,8 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from prefect.context import get_settings_context
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, Settings, get_current_settings
 from pydantic import SecretStr
 
 from flowdag.demo.processes import free_port
@@ -35,9 +34,8 @@ FLOW_RUN = {"id": RUN, "name": "a run", "flow_id": RUN, "state_type": "COMPLETED
 
 
 @functools.cache
-def no_retries() -> tuple[Any, Any]:
-    settings = get_current_settings().copy_with_update(updates={PREFECT_CLIENT_MAX_RETRIES: 0})
-    return get_settings_context().profile, settings
+def no_retries() -> Settings:
+    return get_current_settings().copy_with_update(updates={PREFECT_CLIENT_MAX_RETRIES: 0})
 
 
 @pytest.fixture

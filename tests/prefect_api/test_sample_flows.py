@@ -15,7 +15,7 @@ import pytest
 from flowdag.model import FlowRunGraph
 from tests.truth import Body, Truth
 
-TOLERANCE_S = 0.25  # between a state that Prefect stamps and the body that it stands for
+TOLERANCE_S = 0.5  # between a state that Prefect stamps and the body that it stands for, on a busy machine
 REGIONS = ("north", "south", "east", "west")
 PUBLISH = "publish-report / publish truth report"
 NOTIFY = "notify-subscribers / notify truth subscribers"
