@@ -18,7 +18,6 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
-from prefect.flows import Flow
 from prefect.states import Scheduled
 
 from flowdag.demo.flows import nightly_etl, score_customers
@@ -80,8 +79,14 @@ def sample_runs() -> dict[str, str]:
         "hostile": (hostile, {"parameters": {MARKUP: MARKUP, "a": MARKDOWN}}, ["client:odd", MARKUP, MARKDOWN]),
         "no tasks": (no_tasks, {}, ["client:odd"]),
     }
-    with ThreadPoolExecutor(3) as pool:
-        ids = dict(zip(runs, pool.map(lambda sample: _run(*sample), runs.values()), strict=True))
+    with get_client(sync_client=True) as client, ThreadPoolExecutor(3) as pool:
+        created = {  # one after the other: lists are in this order
+            name: client.create_flow_run(sample, parameters=parameters, tags=tags)
+            for name, (sample, parameters, tags) in runs.items()
+        }
+        ids = {name: str(run.id) for name, run in created.items()}
+        for name, (sample, _, _) in runs.items():
+            pool.submit(run_flow, sample, flow_run=created[name], return_type="state")
     with get_client(sync_client=True) as client:
         later = Scheduled(scheduled_time=datetime.now(UTC) - timedelta(minutes=5))
         ids["scheduled"] = str(client.create_flow_run(no_tasks, state=later, name="not yet", tags=["client:odd"]).id)
@@ -89,13 +94,6 @@ def sample_runs() -> dict[str, str]:
     for name, count in ENDED.items():
         _wait_until_recorded(ids[name], count)
     return ids
-
-
-def _run(sample: Flow[..., Any], parameters: dict[str, Any], run_tags: list[str]) -> str:
-    with get_client(sync_client=True) as client:
-        run = client.create_flow_run(sample, parameters=parameters, tags=run_tags)
-    run_flow(sample, flow_run=run, return_type="state")
-    return str(run.id)
 
 
 def _wait_until_recorded(run_id: str, count: int) -> None:

@@ -15,7 +15,6 @@ from tests.samples import Samples
 PATHS = {
     "": "acme nightly",
     "runs": "Runs of Client Acme",
-    "graph": "acme nightly",
 }
 
 

@@ -84,6 +84,9 @@ def test_the_table_and_the_graph_show_the_same_task(page: Page, app_url: str, sa
     assert look(page, "prepare-warehouse") == plain
     expect(selected_row(page)).to_have_count(0)
 
+    click_task(page, "prepare-warehouse")  # the widget alone would not tell of the same box again
+    expect(selected_row(page)).to_have_text("prepare-warehouse")
+
 
 def test_zoom_and_place_survive_a_click(page: Page, app_url: str, samples: Samples) -> None:
     visit(page, app_url, tenant="acme", run=samples.runs["nightly"])
