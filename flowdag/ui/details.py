@@ -63,13 +63,13 @@ def _run_facts(run: FlowRun, graph: FlowRunGraph) -> list[tuple[str, object]]:
     ]
 
 
-def group_details(graph: FlowRunGraph, picture: Picture, box: str) -> None:
+def group_details(graph: FlowRunGraph, picture: Picture, box: str, leave: Callable[[], None]) -> None:
     """A group of task runs with one name: how many, how long."""
     box_of = graph.nodes.index.map(picture.box_of)
     around = graph.nodes["container"].map(picture.box_of)
     members = graph.nodes[(box_of == box) & (around != box).to_numpy()]  # not what ran inside them
     states = members["state_name"].value_counts()
-    st.html(f'<p class="fd-title">{html(picture.boxes.at[box, "label"])}</p>')
+    _title(html(picture.boxes.at[box, "label"]), leave)
     st.html(
         facts(
             [
@@ -83,13 +83,13 @@ def group_details(graph: FlowRunGraph, picture: Picture, box: str) -> None:
     )
 
 
-def task_details(tenant_id: str, graph: FlowRunGraph, node: str, select: Callable[[str], None]) -> None:
+def task_details(
+    tenant_id: str, graph: FlowRunGraph, node: str, select: Callable[[str], None], leave: Callable[[], None]
+) -> None:
     """One task run or subflow. Facts come first, what must be asked of Prefect last."""
     row: dict[Any, Any] = graph.nodes.loc[[node]].to_dict("records")[0]
-    st.html(
-        f'<p class="fd-title">{html(row["label"])}</p>{state_badge(row["state_type"], row["state_name"])}'
-        + facts(_task_facts(row, graph, node))
-    )
+    _title(f"{html(row['label'])} {state_badge(row['state_type'], row['state_name'])}", leave)
+    st.html(facts(_task_facts(row, graph, node)))
     _inputs(graph, node, select)
     _tries(graph, node)
     is_subflow = row["kind"] == "flow-run"
@@ -99,6 +99,13 @@ def task_details(tenant_id: str, graph: FlowRunGraph, node: str, select: Callabl
         _artifacts(cache.artifacts_of(tenant_id, owner, task_run))
     with in_place():
         _logs(tenant_id, owner, task_run)
+
+
+def _title(inner: str, leave: Callable[[], None]) -> None:
+    """What is shown, and the way back to the run."""
+    title, back = st.columns([0.78, 0.22], gap=None)
+    title.html(f'<p class="fd-title">{inner}</p>')
+    back.button("Close", type="tertiary", on_click=leave, width="stretch", help="Back to the run's own facts")
 
 
 def _task_facts(row: Mapping[str, Any], graph: FlowRunGraph, node: str) -> list[tuple[str, object]]:

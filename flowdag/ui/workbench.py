@@ -83,7 +83,7 @@ def _bench(
                 )  # fmt: skip
             _legend(picture)
         with right:
-            with st.container(border=True, height=DETAILS_HEIGHT, key="details"):
+            with st.container(border=True, height=DETAILS_HEIGHT, key="details", gap="xxsmall"):
                 _details(tenant_id, graph, picture, selected)
             _tables(tenant_id, graph, picture, attempt, selected)
 
@@ -103,12 +103,14 @@ def _click(box: str) -> None:
 def _details(tenant_id: str, graph: FlowRunGraph, picture: Picture, selected: str | None) -> None:
     if selected is None:
         details.run_details(graph)
-        return
-    st.button("The run", icon=":material/arrow_back:", type="tertiary", on_click=lambda: state.choose(task=None))
-    if selected in graph.nodes.index:
-        details.task_details(tenant_id, graph, selected, _click)
+    elif selected in graph.nodes.index:
+        details.task_details(tenant_id, graph, selected, _click, _leave)
     else:
-        details.group_details(graph, picture, selected)
+        details.group_details(graph, picture, selected, _leave)
+
+
+def _leave() -> None:
+    state.choose(task=None)
 
 
 def _tables(tenant_id: str, graph: FlowRunGraph, picture: Picture, attempt: int | None, selected: str | None) -> None:

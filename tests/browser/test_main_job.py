@@ -133,7 +133,7 @@ def test_a_changed_selection_runs_one_fragment_and_not_the_page(
     click_row(page, "extract-west")
     expect(shown(page)).to_have_text("extract-west")
     settle(page)
-    page.get_by_role("button", name="The run").click()
+    page.get_by_role("button", name="Close").click()
     expect(shown(page)).to_have_text("The run")
     settle(page)
     assert script_ends == [ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY] * 3
