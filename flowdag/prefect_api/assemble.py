@@ -47,7 +47,7 @@ def assemble(raw: Raw, as_of: datetime, notes: Iterable[str] = ()) -> FlowRunGra
     nodes = nodes.assign(attempt=_attempts(nodes, raw))
     edges = true_edges(raw.task_runs, called_by, nodes)
     nodes = with_durations(nodes, edges, tries, raw.run, raw.histories, as_of)
-    complete = is_settled(raw.run, nodes, as_of)
+    complete = is_settled(raw.run, nodes, _last_recorded(raw.task_runs), as_of)
     nodes = table({name: nodes[name] for name in NODES}, NODES, nodes.index)
     return FlowRunGraph(
         raw.run, nodes, edges, tries, as_of, complete, (*notes, *_remarks(raw.run, nodes, edges, complete))
@@ -205,15 +205,22 @@ def _attempts(nodes: pd.DataFrame, raw: Raw) -> pd.Series:
     return found
 
 
-def is_settled(run: FlowRun, nodes: pd.DataFrame, as_of: datetime) -> bool:
-    """Whether all is told: task runs reach Prefect's database seconds after the flow run has ended."""
+def _last_recorded(task_runs: Sequence[Row]) -> pd.Timestamp | None:
+    """When the server last wrote one of these rows: Prefect records task runs one by one, seconds late or minutes."""
+    written = times([row.get("updated") for row in task_runs]).max()
+    return None if pd.isna(written) else written
+
+
+def is_settled(run: FlowRun, nodes: pd.DataFrame, last_recorded: datetime | None, as_of: datetime) -> bool:
+    """Whether all is told: the flow run has ended, and nothing more has been recorded of it for a while."""
     if not run.is_over:
         return False
     age = as_of - (run.end or run.updated or as_of)
+    quiet = as_of - last_recorded if last_recorded else age
     running = ~nodes["state_type"].isin(TERMINAL | NOT_STARTED)
     waiting = nodes["state_type"].isin(NOT_STARTED) & (nodes["state_name"] != "NotReady")
     late = (running | waiting) & ((nodes["kind"] == "flow-run") | (age < GIVEN_UP_AFTER))
-    return bool(age >= SETTLED_AFTER and not late.any())
+    return bool(min(age, quiet) >= SETTLED_AFTER and not late.any())
 
 
 def _remarks(run: FlowRun, nodes: pd.DataFrame, edges: pd.DataFrame, complete: bool) -> list[str]:

@@ -135,6 +135,14 @@ def test_complete_only_when_nothing_may_still_arrive(age_s: float, state: str, c
     assert whole(one, run={"end": AS_OF - timedelta(seconds=age_s)}).complete is complete
 
 
+@pytest.mark.parametrize(("quiet_s", "complete"), [(2, False), (12, True)])
+def test_not_complete_while_the_server_still_records(quiet_s: float, complete: bool) -> None:
+    """Measured: a run of 402 tasks whose last row was written 12 s after its end, on an idle machine."""
+    written = AS_OF - timedelta(seconds=quiet_s)
+    rows = row("a", 0, 1, updated=(AS_OF - timedelta(seconds=25)).isoformat()), row("b", 0, 1, updated=str(written))
+    assert whole(*rows, run={"end": AS_OF - timedelta(seconds=30)}).complete is complete
+
+
 def test_a_running_run_is_never_complete() -> None:
     graph = whole(row("a", 0, 1), run={"state_type": "RUNNING", "end": None})
     assert graph.complete is False
