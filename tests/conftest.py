@@ -25,6 +25,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ |= {"PREFECT_HOME": home.name, "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: as long as Playwright lives, its event loop forbids every other in this thread."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
+
+
 def _forget_settings() -> None:
     for name in [name for name in os.environ if name.startswith(OURS)]:
         del os.environ[name]

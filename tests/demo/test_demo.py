@@ -107,7 +107,7 @@ def test_the_demo_starts_stops_and_starts_again(tmp_path: Path) -> None:
 
         (seeder,) = [number for number, command in living(tmp_path).items() if "flowdag.demo.seed" in command]
         os.kill(seeder, signal.SIGKILL)
-        assert first.process.wait(20) == 3
+        assert first.process.wait(60) == 3
         assert re.search(r"sample flows ended by itself.* log tells why: \S+seed\.log", first.said())
         assert living(tmp_path) == {}
 
@@ -122,7 +122,7 @@ def test_the_demo_starts_stops_and_starts_again(tmp_path: Path) -> None:
         assert (other.returncode, f"http://127.0.0.1:{port}" in other.stdout) == (0, True)
 
         second.process.send_signal(signal.SIGINT)
-        assert second.process.wait(20) == 0
+        assert second.process.wait(60) == 0
         assert living(tmp_path) == {}
         assert "Traceback" not in second.said()
 
@@ -132,7 +132,7 @@ def test_a_signal_while_starting_leaves_nothing_behind(number: signal.Signals, t
     with demo(tmp_path, free_port()) as started:
         started.until(lambda: len(living(tmp_path)) >= 3)  # itself, the server, the app
         started.process.send_signal(number)
-        assert started.process.wait(20) == 0
+        assert started.process.wait(60) == 0
         assert living(tmp_path) == {}
 
 
