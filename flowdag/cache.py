@@ -17,7 +17,6 @@ import pandas as pd
 import streamlit as st
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from flowdag.analysis.attempts import of_attempt
 from flowdag.analysis.grouping import Picture, picture
 from flowdag.analysis.layout import Direction, Layout, best_layout, layout
 from flowdag.analysis.timings import by_task_name, by_task_run
@@ -194,16 +193,24 @@ def _young_graph(tenant_id: str, run_id: str) -> FlowRunGraph:
 
 @st.cache_data(ttl=DAY, max_entries=100, show_spinner=False)
 def drawing(
-    tenant_id: str, run_id: str, as_of: datetime, attempt: int | None, direction: Direction | None, _graph: FlowRunGraph
+    tenant_id: str,
+    run_id: str,
+    as_of: datetime,
+    attempt: int | None,
+    direction: Direction | None,
+    opened: tuple[str, ...],
+    _graph: FlowRunGraph,
 ) -> tuple[Picture, Layout]:
-    """What is drawn of the run's graph read at `as_of`, and where; of one attempt, or of all.
-    No direction means the one that fits better.
+    """What is drawn of one attempt of the run's graph read at `as_of` (None: of all), and where.
 
-    `_graph` is that graph: tenant, run and `as_of` name it, so that it need not be hashed.
+    direction: None is the one in which the picture fits better with all groups folded. opened: groups whose members
+    are drawn. `_graph` is the graph of that attempt: the other arguments name it, so that it need not be hashed.
     """
-    del tenant_id, run_id, as_of
-    shown = picture(of_attempt(_graph, attempt) if attempt else _graph)
-    return shown, layout(shown, direction) if direction else best_layout(shown)
+    del tenant_id, run_id, as_of, attempt
+    folded = picture(_graph)
+    direction = direction or best_layout(folded).direction
+    shown = picture(_graph, opened) if opened else folded
+    return shown, layout(shown, direction)
 
 
 @st.cache_data(ttl=DAY, max_entries=100, show_spinner=False)

@@ -33,9 +33,9 @@ HOSTILE_NAMES = {
     "right to left": "مرحبا \u202eبالعالم",
     "markdown": MARKDOWN,
 }
-WIDE = 310  # task runs of the wide run that are alike
+WIDE, PARTS = 310, 8  # task runs of the wide run that are alike, and of one part of the run of two parts
 # task runs that end in each run and its subflows: what the flows do, counted by hand
-ENDED = {"nightly": 29, "globex": 29, "failing": 16, "wide": WIDE + 2, "hostile": len(HOSTILE_NAMES)}
+ENDED = {"nightly": 29, "globex": 29, "failing": 16, "wide": WIDE + 2, "two parts": WIDE, "hostile": len(HOSTILE_NAMES)}
 
 
 @task
@@ -69,6 +69,24 @@ def no_tasks() -> int:
     return sum(range(10))
 
 
+@task(task_run_name="part-{number}")
+def part(number: int) -> int:
+    return number
+
+
+@task(task_run_name="piece-{number}")
+def piece(number: int) -> int:
+    return number
+
+
+@flow(name="two-parts", flow_run_name="two parts")
+def two_parts() -> int:
+    """More task runs than are drawn, in two groups that can be opened one at a time."""
+    parts = part.map(list(range(PARTS)))
+    pieces = piece.map(list(range(WIDE - PARTS)), wait_for=parts[:1])
+    return len(parts.result()) + len(pieces.result())
+
+
 def sample_runs() -> dict[str, str]:
     """Run everything; ids of the runs by name."""
     runs = {
@@ -77,6 +95,7 @@ def sample_runs() -> dict[str, str]:
         "failing": (nightly_etl, {"client": "acme", "fail": True}, ["client:acme"]),
         "wide": (score_customers, {"client": "globex", "count": WIDE}, ["client:globex"]),
         "hostile": (hostile, {"parameters": {MARKUP: MARKUP, "a": MARKDOWN}}, ["client:odd", MARKUP, MARKDOWN]),
+        "two parts": (two_parts, {}, ["client:odd"]),
         "no tasks": (no_tasks, {}, ["client:odd"]),
     }
     with get_client(sync_client=True) as client, ThreadPoolExecutor(3) as pool:

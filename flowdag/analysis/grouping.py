@@ -1,13 +1,16 @@
-"""What the picture of a run shows: one box a task run or subflow, or, where these are too many, one a task name."""
+"""What the picture of a run shows: one box a task run or subflow, or, where these are too many, one a group."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
 
+from flowdag.analysis.groups import groups
 from flowdag.model import FAILURES, FlowRunGraph
 
 LIMIT = 300  # more boxes than these nobody reads, and the widget slows down
@@ -22,53 +25,69 @@ class Picture:
         state_name, count (of nodes in it), failures, run_s (of one node; median of a group), began, container.
     links: source, target, kind, plausible; no duplicates, no self loops, none between a box and what contains it.
     box_of: node id -> id of the box that shows it; nodes left out are missing.
+    members: group -> its task runs and subflows, for every group of several, whether it is drawn as one box or opened.
     remark: what is folded or left out, in a sentence, or None.
     """
 
     boxes: pd.DataFrame
     links: pd.DataFrame
     box_of: Mapping[str, str]
+    members: Mapping[str, tuple[str, ...]]
     remark: str | None
 
 
-def picture(graph: FlowRunGraph, limit: int = LIMIT) -> Picture:
-    """The boxes and links of a run: each node one box, or folded by task name if there are more than `limit`."""
-    if len(graph.nodes) <= limit:
-        return _picture(graph, {node: node for node in graph.nodes.index}, None)
-    for closed in (False, True):
-        box_of = _fold(graph.nodes, closed)
+def picture(graph: FlowRunGraph, opened: Collection[str] = (), limit: int = LIMIT) -> Picture:
+    """The boxes and links of a run: each node one box, or one a group (see `groups`) if there are more than `limit`.
+
+    The members of `opened` groups are boxes of their own as long as all fits; coarser groups where even groups are too
+    many.
+    """
+    nodes = graph.nodes
+    if len(nodes) <= limit:
+        return _picture(graph, {node: node for node in nodes.index}, {}, None)
+    group = groups(nodes, graph.edges)
+    for parts, shut, closed in ((group, opened, False), (group, (), False), (None, (), False), (None, (), True)):
+        box_of, members = _fold(nodes, parts, shut, closed)
         count = len(set(box_of.values()))
         if count <= limit:
-            remark = (
-                f"{len(graph.nodes):,} task runs are shown as {count:,}: those with the same task name are one box."
-            )
-            return _picture(graph, box_of, remark)
+            remark = f"{len(nodes):,} task runs are shown as {count:,}: those that play the same part are one box."
+            return _picture(graph, box_of, members, remark)
     kept = set(list(dict.fromkeys(box_of.values()))[:limit])
-    remark = f"The first {limit} of {count:,} groups are drawn; the tables hold all {len(graph.nodes):,} task runs."
-    return _picture(graph, {node: box for node, box in box_of.items() if box in kept}, remark)
+    remark = f"The first {limit} of {count:,} groups are drawn; the tables hold all {len(nodes):,} task runs."
+    return _picture(graph, {node: box for node, box in box_of.items() if box in kept}, members, remark)
 
 
-def _fold(nodes: pd.DataFrame, closed: bool) -> dict[str, str]:
-    """Node -> box. Nodes of one name in one container are one box; a box of several hides what ran inside them.
+def _fold(
+    nodes: pd.DataFrame, group: Sequence[int] | None, opened: Collection[str], closed: bool
+) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """Node -> box, and the members of each group, opened or not.
 
-    With `closed`, containers hide what ran inside them too. Nodes come in order of start, containers before contents.
+    What is in one group and in one drawn container is one box, which hides what ran inside its members. Without
+    `group`, the task name makes the group. With `closed`, containers hide what ran inside them too.
     """
-    size = nodes.groupby(["container", "task_name"], dropna=False, sort=False)["kind"].transform("size")
+    parts = nodes["task_name"].tolist() if group is None else group
     box_of: dict[str, str] = {}
+    members: dict[str, tuple[str, ...]] = {}
     hides: set[str] = set()
-    depth_first = sorted(
-        zip(nodes.index, nodes["container"], nodes["task_name"], size, strict=True), key=_by_depth(nodes)
-    )
-    for node, container, name, count in depth_first:
-        inside = box_of.get(container) if isinstance(container, str) else None
-        if inside in hides:
-            box_of[node] = str(inside)
-            continue
-        box = f"group:{name}@{inside or ''}" if count > 1 else node
-        box_of[node] = box
-        if closed or count > 1:
-            hides.add(box)
-    return {node: box_of[node] for node in nodes.index}
+    rows = zip(nodes.index, nodes["container"], nodes["task_name"], parts, strict=True)
+    for _, level in groupby(sorted(rows, key=_by_depth(nodes)), key=_by_depth(nodes)):
+        together: dict[tuple[str | None, str, Any], list[str]] = defaultdict(list)
+        for node, container, name, part in level:
+            inside = box_of.get(container) if isinstance(container, str) else None
+            if inside in hides:
+                box_of[node] = str(inside)
+            else:
+                together[inside, name, part].append(node)
+        namesakes: Counter[tuple[str | None, str]] = Counter()
+        for (inside, name, _), alike in together.items():
+            namesakes[inside, name] += 1
+            key = f"group:{name}@{inside or ''}#{namesakes[inside, name]}"
+            if len(alike) > 1:
+                members[key] = tuple(alike)
+            folded = len(alike) > 1 and key not in opened
+            box_of |= dict.fromkeys(alike, key) if folded else {node: node for node in alike}
+            hides |= {key} if folded else set(alike) if closed else set()
+    return {node: box_of[node] for node in nodes.index}, members
 
 
 def _by_depth(nodes: pd.DataFrame) -> Callable[[tuple[Any, ...]], int]:
@@ -91,10 +110,12 @@ def depths(container_of: Mapping[str, object]) -> dict[str, int]:
     return found
 
 
-def _picture(graph: FlowRunGraph, box_of: Mapping[str, str], remark: str | None) -> Picture:
+def _picture(
+    graph: FlowRunGraph, box_of: Mapping[str, str], members: Mapping[str, tuple[str, ...]], remark: str | None
+) -> Picture:
     nodes = graph.nodes[graph.nodes.index.isin(box_of)]
     boxes = _boxes(nodes.assign(box=nodes.index.map(box_of)), box_of)
-    return Picture(boxes, _links(graph.edges, box_of, boxes), box_of, remark)
+    return Picture(boxes, _links(graph.edges, box_of, boxes), box_of, members, remark)
 
 
 def _boxes(nodes: pd.DataFrame, box_of: Mapping[str, str]) -> pd.DataFrame:

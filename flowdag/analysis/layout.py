@@ -6,7 +6,7 @@ Containers are laid out from the inside out, and are then boxes like any other.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -59,6 +59,19 @@ class _Placed:
     centres: dict[str, Point]
     size: Point
     bends: dict[tuple[str, str], tuple[Point, ...]]
+
+
+def moved(shown: Layout, by: Point) -> Layout:
+    """The same layout, elsewhere."""
+    places = shown.places.assign(x=shown.places["x"] + by[0], y=shown.places["y"] + by[1])
+    bends = {link: tuple((x + by[0], y + by[1]) for x, y in points) for link, points in shown.bends.items()}
+    return Layout(shown.direction, places, bends)
+
+
+def centre(shown: Layout, boxes: Iterable[str]) -> Point:
+    """The middle of some boxes."""
+    places = shown.places.loc[list(boxes)]
+    return float(places["x"].mean()), float(places["y"].mean())
 
 
 def best_layout(picture: Picture) -> Layout:

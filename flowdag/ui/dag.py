@@ -8,7 +8,7 @@ zoom and place stay; there is no `title`, because the widget would run it as HTM
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -32,13 +32,13 @@ FRAME = {False: ("rgba(90,98,120,0.07)", "#AEB4C2", "#4C5261"), True: ("rgba(160
 def dag(
     picture: Picture,
     layout: Layout,
-    selected: str | None,
+    selected: Collection[str],
     *,
     key: str,
     dark: bool,
     on_click: Callable[[str], None],
 ) -> None:
-    """Draw the picture; `on_click` gets the id of a clicked box, before the script runs again.
+    """Draw the picture, boxes `selected` marked; `on_click` gets the id of a clicked box, before the script runs again.
 
     Zoom and place survive every change of data under the same `key`.
     """
@@ -92,14 +92,16 @@ def _options(direction: Direction, dark: bool) -> dict[str, Any]:
     }
 
 
-def _nodes(picture: Picture, layout: Layout, selected: str | None, epoch: int, dark: bool) -> Iterator[dict[str, Any]]:
+def _nodes(
+    picture: Picture, layout: Layout, selected: Collection[str], epoch: int, dark: bool
+) -> Iterator[dict[str, Any]]:
     """Containers first, so that what runs inside them lies on top; then the bends of links, which nobody sees."""
     containers = set(picture.boxes["container"].dropna())
     boxes: dict[Any, Any] = picture.boxes.to_dict("index")
     places: dict[Any, Any] = layout.places.to_dict("index")
     for box, place in places.items():
         drawn = _container if box in containers else _box
-        yield drawn(boxes[box], place, box == selected, dark) | {"id": f"{box}#{epoch}"}
+        yield drawn(boxes[box], place, box in selected, dark) | {"id": f"{box}#{epoch}"}
     for link, points in layout.bends.items():
         for number, (x, y) in enumerate(points):
             yield {"id": _bend(link, number, epoch), "x": x, "y": y, "shape": "dot", "size": 0, "label": ""}

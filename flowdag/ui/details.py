@@ -63,13 +63,11 @@ def _run_facts(run: FlowRun, graph: FlowRunGraph) -> list[tuple[str, object]]:
     ]
 
 
-def group_details(graph: FlowRunGraph, picture: Picture, box: str, leave: Callable[[], None]) -> None:
-    """A group of task runs with one name: how many, how long."""
-    box_of = graph.nodes.index.map(picture.box_of)
-    around = graph.nodes["container"].map(picture.box_of)
-    members = graph.nodes[(box_of == box) & (around != box).to_numpy()]  # not what ran inside them
+def group_details(graph: FlowRunGraph, picture: Picture, group: str, leave: Callable[[], None]) -> None:
+    """A group of task runs: how many, how long."""
+    members = graph.nodes.loc[list(picture.members[group])]
     states = members["state_name"].value_counts()
-    _title(html(picture.boxes.at[box, "label"]), leave)
+    _title(html(members["task_name"].iloc[0]), leave)
     st.html(
         facts(
             [

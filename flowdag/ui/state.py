@@ -7,9 +7,11 @@ remembered, and written once it is complete: Back then never meets one tenant wi
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
-KEYS = ("tenant", "run", "task")
+KEYS, OPENED = ("tenant", "run", "task"), "open"
 MEMORY, UNWRITTEN = "flowdag-chosen", "flowdag-unwritten"
 
 
@@ -20,7 +22,7 @@ def restore() -> None:
     """
     said = {key: st.query_params[key] for key in KEYS if key in st.query_params}
     if said and not st.session_state.get(UNWRITTEN):
-        st.session_state[MEMORY] = said
+        st.session_state[MEMORY] = said | {OPENED: tuple(st.query_params.get_all(OPENED))}
 
 
 def chosen(key: str) -> str | None:
@@ -29,8 +31,23 @@ def chosen(key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def opened() -> tuple[str, ...]:
+    """The groups whose members are drawn."""
+    return tuple(st.session_state.get(MEMORY, {}).get(OPENED, ()))
+
+
 def choose(**values: str | None) -> None:
-    """Choose: `choose(run=..., task=None)`. `write` puts it into the address."""
+    """Choose: `choose(run=..., task=None)`. Another run opens no groups. `write` puts it into the address."""
+    _remember({**values, OPENED: ()} if "run" in values else dict(values))
+
+
+def toggle(group: str) -> None:
+    """Open a group, or fold it together again."""
+    now = opened()
+    _remember({OPENED: tuple(key for key in now if key != group) if group in now else (*now, group)})
+
+
+def _remember(values: dict[str, Any]) -> None:
     st.session_state[MEMORY] = st.session_state.get(MEMORY, {}) | values
     st.session_state[UNWRITTEN] = True
 
@@ -38,9 +55,14 @@ def choose(**values: str | None) -> None:
 def write() -> None:
     """Make the address say what is chosen, with as few entries in the history as possible."""
     st.session_state[UNWRITTEN] = False
-    for key in KEYS:
-        if chosen(key) is None:
+    wanted: dict[str, Any] = {key: chosen(key) for key in KEYS} | {OPENED: list(opened())}
+    for key, value in wanted.items():
+        if not value:
             st.query_params.pop(key, None)
-    changed = {key: value for key in KEYS if (value := chosen(key)) and st.query_params.get(key) != value}
+    changed = {
+        key: value
+        for key, value in wanted.items()
+        if value and value != (st.query_params.get_all(key) if key == OPENED else st.query_params.get(key))
+    }
     if changed:
         st.query_params.update(changed)

@@ -8,8 +8,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from flowdag import cache
 from flowdag.analysis.attempts import attempts, of_attempt
-from flowdag.analysis.grouping import Picture
-from flowdag.analysis.layout import Direction, Layout
+from flowdag.analysis.grouping import LIMIT, Picture
+from flowdag.analysis.layout import Direction, Layout, centre, moved
 from flowdag.model import FlowRunGraph
 from flowdag.ui import details, state, tables
 from flowdag.ui.dag import dag
@@ -27,10 +27,9 @@ def workbench(tenant_id: str, graph: FlowRunGraph) -> None:
     left, right = st.columns([0.62, 0.38], gap="small")
     with left:
         direction, attempt = _controls(graph)
-    picture, layout = cache.drawing(tenant_id, graph.run.id, graph.as_of, attempt, direction, graph)
     shown = of_attempt(graph, attempt) if attempt else graph
     key = f"dag-{tenant_id}-{graph.run.id}-{attempt}-{direction}-{st.session_state.get('fitted', 0)}"
-    _bench(tenant_id, shown, attempt, picture, layout, key, left, right)
+    _bench(tenant_id, shown, attempt, direction, key, left, right)
 
 
 def _controls(graph: FlowRunGraph) -> tuple[Direction | None, int | None]:
@@ -64,34 +63,75 @@ def _bench(
     tenant_id: str,
     graph: FlowRunGraph,
     attempt: int | None,
-    picture: Picture,
-    layout: Layout,
+    direction: Direction | None,
     key: str,
     left: DeltaGenerator,
     right: DeltaGenerator,
 ) -> None:
     state.write()
     with in_words():
+        picture, layout = cache.drawing(
+            tenant_id, graph.run.id, graph.as_of, attempt, direction, state.opened(), graph
+        )  # fmt: skip
+        layout = _held_in_place(key, picture, layout)
         selected = _selected(graph, picture)
         with left:
             if picture.remark:
                 st.html(f'<p class="fd-note" style="margin:0">{html(picture.remark)}</p>')
             with st.container(border=True, key="graph"):
-                dag(
-                    picture, layout, picture.box_of.get(selected or "", selected),
-                    key=key, dark=is_dark(), on_click=_click,
-                )  # fmt: skip
+                dag(picture, layout, _boxes(picture, selected), key=key, dark=is_dark(), on_click=_click)
             _legend(picture)
         with right:
             with st.container(border=True, height=DETAILS_HEIGHT, key="details", gap="xxsmall"):
+                _fold_button(key, picture, layout, selected)
                 _details(tenant_id, graph, picture, selected)
             _tables(tenant_id, graph, picture, attempt, selected)
 
 
+def _held_in_place(key: str, picture: Picture, layout: Layout) -> Layout:
+    """The layout, moved so that the group that was opened or folded last stays where it was."""
+    at = f"{key}-moved"
+    if held := st.session_state.pop(f"{key}-held", None):
+        group, (x, y) = held
+        new = centre(layout, _boxes(picture, group))
+        st.session_state[at] = (x - new[0], y - new[1])
+    return moved(layout, st.session_state[at]) if at in st.session_state else layout
+
+
+def _fold_button(key: str, picture: Picture, layout: Layout, selected: str | None) -> None:
+    """Draw the members of the selected group, or fold the group of the selected task together again."""
+    opened = [group for group in state.opened() if group in picture.members]
+    group = selected if selected in picture.members else next(
+        (group for group in opened if selected in picture.members[group]), None
+    )  # fmt: skip
+    if group is None:
+        return
+    members = picture.members[group]
+    is_open = group in opened
+    too_many = not is_open and len(picture.boxes) + len(members) > LIMIT
+
+    def toggle() -> None:
+        st.session_state[f"{key}-held"] = (group, centre(layout, _boxes(picture, group)))
+        state.toggle(group)
+        state.choose(task=group)
+
+    st.button(
+        f"Fold {len(members):,} together" if is_open else f"Draw all {len(members):,}",
+        icon=":material/unfold_less:" if is_open else ":material/unfold_more:", on_click=toggle, disabled=too_many,
+        help=f"At most {LIMIT} boxes are drawn at once. The table lists them all." if too_many else None,
+    )  # fmt: skip
+
+
+def _boxes(picture: Picture, selected: str | None) -> frozenset[str]:
+    """The boxes that show a task, or a group: itself, or its members where it is opened."""
+    nodes = picture.members.get(selected or "", (selected or "",))
+    return frozenset(picture.box_of[node] for node in nodes if node in picture.box_of)
+
+
 def _selected(graph: FlowRunGraph, picture: Picture) -> str | None:
-    """The chosen node or box, if this run has it."""
+    """The chosen node or group, if this run has it."""
     chosen = state.chosen("task")
-    return chosen if chosen in graph.nodes.index or chosen in picture.boxes.index else None
+    return chosen if chosen in graph.nodes.index or chosen in picture.members else None
 
 
 def _click(box: str) -> None:
@@ -134,7 +174,7 @@ def _tables(tenant_id: str, graph: FlowRunGraph, picture: Picture, attempt: int 
 
 def _lift(frame: pd.DataFrame, picture: Picture, box: str | None) -> pd.DataFrame:
     """The rows of a box first: of one task, or of all in a group."""
-    first = (frame["id"].map(picture.box_of) == box) | (frame["id"] == box)
+    first = frame["id"].isin(picture.members.get(box or "", (box,)))
     return pd.concat([frame[first], frame[~first]], ignore_index=True)
 
 

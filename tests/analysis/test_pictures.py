@@ -31,7 +31,7 @@ def containers(shown: Picture) -> dict[str, str | None]:
 @settings(max_examples=40, deadline=None)
 @given(graph=any_graph, limit=limits)
 def test_every_task_is_in_a_box_or_said_to_be_left_out(graph: FlowRunGraph, limit: int) -> None:
-    shown = picture(graph, limit)
+    shown = picture(graph, limit=limit)
     assert len(shown.boxes) <= limit
     assert set(shown.box_of) <= set(graph.nodes.index)
     assert set(shown.box_of.values()) == set(shown.boxes.index)
@@ -52,7 +52,7 @@ def test_every_task_is_in_a_box_or_said_to_be_left_out(graph: FlowRunGraph, limi
 @given(graph=any_graph, limit=limits)
 def test_counts_add_up(graph: FlowRunGraph, limit: int) -> None:
     """A box counts the task runs that it stands for, not those that ran inside them and are hidden with them."""
-    shown = picture(graph, limit)
+    shown = picture(graph, limit=limit)
     container = graph.nodes["container"]
     own: dict[str, list[str]] = {}
     for node, box in shown.box_of.items():
@@ -69,7 +69,7 @@ def test_counts_add_up(graph: FlowRunGraph, limit: int) -> None:
 @settings(max_examples=40, deadline=None)
 @given(graph=any_graph, limit=limits)
 def test_a_failure_is_never_hidden(graph: FlowRunGraph, limit: int) -> None:
-    shown = picture(graph, limit)
+    shown = picture(graph, limit=limit)
     for node, box in shown.box_of.items():
         if graph.nodes.at[node, "state_type"] == "FAILED":
             assert shown.boxes.at[box, "state_type"] == "FAILED"
@@ -78,7 +78,7 @@ def test_a_failure_is_never_hidden(graph: FlowRunGraph, limit: int) -> None:
 @settings(max_examples=40, deadline=None)
 @given(graph=any_graph, limit=limits)
 def test_links_are_the_edges_between_boxes(graph: FlowRunGraph, limit: int) -> None:
-    shown = picture(graph, limit)
+    shown = picture(graph, limit=limit)
     inside = containers(shown)
     expected: dict[tuple[str, str], list[tuple[str, bool]]] = {}
     for edge in graph.edges.itertuples():
@@ -145,14 +145,14 @@ def check_bends(shown: Picture, laid: Layout, inside: dict[str, str | None]) -> 
 @settings(max_examples=30, deadline=None)
 @given(graph=any_graph, limit=limits, direction=directions)
 def test_layout_can_be_read(graph: FlowRunGraph, limit: int, direction: Direction) -> None:
-    shown = picture(graph, limit)
+    shown = picture(graph, limit=limit)
     check(shown, layout(shown, direction))
 
 
 @settings(max_examples=25, deadline=None)
 @given(graph=any_graph, limit=limits)
 def test_layout_is_the_same_every_time(graph: FlowRunGraph, limit: int) -> None:
-    first, second = (best_layout(picture(graph, limit)) for _ in range(2))
+    first, second = (best_layout(picture(graph, limit=limit)) for _ in range(2))
     assert first.direction == second.direction
     pd.testing.assert_frame_equal(first.places, second.places)
     assert first.bends == second.bends
@@ -189,4 +189,4 @@ def test_four_hundred_mapped_tasks_are_three_boxes(truth: Truth) -> None:
         ("load-customers", "score"),
         ("score", "rank-customers"),
     }
-    assert shown.remark == "402 task runs are shown as 3: those with the same task name are one box."
+    assert shown.remark == "402 task runs are shown as 3: those that play the same part are one box."
