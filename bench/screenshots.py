@@ -3,7 +3,7 @@
     python bench/screenshots.py OUTDIR              # of a demo that is started for it, in a folder that is thrown away
     python bench/screenshots.py OUTDIR --url URL    # of a demo that is running already
 
-docs/graph.png in the README is `task-1280-light.png`.
+docs/graph.png in the README is `task-1920-light.png`, with fewer colours.
 """
 
 from __future__ import annotations
