@@ -85,8 +85,9 @@ async def read_flow_run_graph(
         raise ValueError("since must be aware of its time zone")
     params = {"since": since.astimezone(UTC).isoformat().replace("+00:00", "Z")}
     try:
-        answer = await request(client, "GET", f"/flow_runs/{flow_run_id}/graph-v2", params=params)
-    except NotFound:
+        run_id = UUID(str(flow_run_id))
+        answer = await request(client, "GET", f"/flow_runs/{run_id}/graph-v2", params=params)
+    except (ValueError, NotFound):
         raise RunNotFound from None
     try:
         return _answer(answer)
