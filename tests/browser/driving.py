@@ -17,7 +17,7 @@ from bench.agraph_probe import NETWORK
 SETTLED = '[data-testid=stApp][data-test-script-state="notRunning"]'
 IFRAME = "iframe[title*=agraph]"
 TABLE = "[data-testid=stDataFrame]:visible"  # the lowest one: in the details there may be others
-SHOWN = ".fd-title"  # whose details are shown
+SHOWN = ".fd-title"  # whose details these are
 ROW_HEIGHT = 35  # of Streamlit's tables, the header's too; their cells are painted, so that only this tells where
 View = tuple[float, float, float]
 
@@ -49,9 +49,10 @@ def until(page: Page, is_so: Callable[[], bool], what: str, at_most_s: float = 2
     raise AssertionError(f"not within {at_most_s:.0f} s: {what}")
 
 
-def shown(page: Page) -> Locator:
-    """The name of the task whose details are shown; "The run" where none is chosen."""
-    return page.locator(SHOWN)
+def shows(page: Page, name: str) -> None:
+    """Wait for the details of this task, "The run" where none is chosen; a sign and a state may follow the name."""
+    text = re.compile(rf"^\s*{re.escape(name)}(\s+\S [A-Z][a-z ]+)?\s*$")
+    expect(page.locator(SHOWN)).to_have_text(text)
 
 
 def sidebar(page: Page) -> Locator:
@@ -151,7 +152,7 @@ def click_task(page: Page, name: str, whole_name: str | None = None) -> None:
     box = page.locator(IFRAME).bounding_box()
     assert box
     page.mouse.click(box["x"] + spot["x"], box["y"] + spot["y"])
-    expect(shown(page)).to_have_text(whole_name or name)
+    shows(page, whole_name or name)
     settle(page)
 
 

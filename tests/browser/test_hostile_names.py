@@ -20,7 +20,7 @@ from tests.browser.driving import (
     open_filters,
     selected_row,
     settle,
-    shown,
+    shows,
     until,
     visit,
 )
@@ -84,7 +84,7 @@ def test_parameters_tags_message_and_artifacts_are_text(wary: Page, app_url: str
     assert made_of_names(wary) == []
 
     click_row(wary, MARKUP)
-    expect(shown(wary)).to_have_text(MARKUP)
+    shows(wary, MARKUP)
     for words in (f"{MARKUP} {MARKDOWN}", f"# {MARKUP}", MARKDOWN):
         expect(text).to_contain_text(words)
     until(wary, lambda: [MARKUP, MARKDOWN] in tables(wary), "the table artifact")

@@ -23,7 +23,7 @@ from tests.browser.driving import (
     query,
     selected_row,
     settle,
-    shown,
+    shows,
     until,
     view,
     visit,
@@ -37,7 +37,7 @@ def test_pick_a_run_click_its_tasks_and_share_the_link(page: Page, app_url: str,
     choose(page, "Tenant", "Client Acme")
     choose(page, "Run", "✓ acme nightly")
     assert query(page) == {"tenant": ["acme"], "run": [samples.runs["nightly"]]}
-    expect(shown(page)).to_have_text("The run")
+    shows(page, "The run")
 
     click_task(page, "extract-north")
     expect(selected_row(page)).to_have_text("extract-north")
@@ -55,7 +55,7 @@ def test_pick_a_run_click_its_tasks_and_share_the_link(page: Page, app_url: str,
         other = elsewhere.new_page()
         other.goto(copied)
         settle(other)
-        expect(shown(other)).to_have_text("extract-north")
+        shows(other, "extract-north")
         expect(selected_row(other)).to_have_text("extract-north")
         expect(picked(other, "Tenant")).to_have_value("Client Acme")
         expect(picked(other, "Run")).to_have_value(re.compile("acme nightly"))
@@ -67,7 +67,7 @@ def test_the_table_and_the_graph_show_the_same_task(page: Page, app_url: str, sa
     visit(page, app_url, tenant="acme", run=samples.runs["nightly"])
     plain = look(page, "extract-south")
     click_row(page, "extract-south")
-    expect(shown(page)).to_have_text("extract-south")
+    shows(page, "extract-south")
     settle(page)
     chosen = look(page, "extract-south")
     assert chosen != plain
@@ -78,7 +78,7 @@ def test_the_table_and_the_graph_show_the_same_task(page: Page, app_url: str, sa
     assert look(page, "prepare-warehouse") == chosen
 
     click_row(page, "prepare-warehouse")  # taken back
-    expect(shown(page)).to_have_text("The run")
+    shows(page, "The run")
     settle(page)
     assert "task" not in query(page)
     assert look(page, "prepare-warehouse") == plain
@@ -96,7 +96,7 @@ def test_zoom_and_place_survive_a_click(page: Page, app_url: str, samples: Sampl
     click_task(page, "check-quality")
     assert view(graph(page)) == before
     click_row(page, "extract-south")
-    expect(shown(page)).to_have_text("extract-south")
+    shows(page, "extract-south")
     settle(page)
     assert view(graph(page)) == before
 
@@ -131,10 +131,10 @@ def test_a_changed_selection_runs_one_fragment_and_not_the_page(
     script_ends.clear()
     click_task(page, "extract-east")
     click_row(page, "extract-west")
-    expect(shown(page)).to_have_text("extract-west")
+    shows(page, "extract-west")
     settle(page)
     page.get_by_role("button", name="Close").click()
-    expect(shown(page)).to_have_text("The run")
+    shows(page, "The run")
     settle(page)
     assert script_ends == [ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY] * 3
 
@@ -161,7 +161,7 @@ def test_a_wide_run_is_folded_and_says_so(page: Page, app_url: str, samples: Sam
     click_task(page, folded)
     expect(main(page)).to_contain_text(f"Completed{WIDE}")
     click_row(page, "score-000")
-    expect(shown(page)).to_have_text("score-000")
+    shows(page, "score-000")
     settle(page)
     assert look(page, folded) != look(page, "load-customers"), "its group is the one highlighted"
 

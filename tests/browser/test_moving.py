@@ -18,7 +18,7 @@ from tests.browser.driving import (
     picked,
     query,
     settle,
-    shown,
+    shows,
     sidebar,
     until,
     visit,
@@ -42,7 +42,7 @@ def test_pages_keep_tenant_run_and_task(page: Page, app_url: str, samples: Sampl
     expect(page.locator(TABLE).first).to_be_visible()
     until(page, lambda: query(page) == chosen, "the address keeps the choice")
     go(page, "Graph")
-    expect(shown(page)).to_have_text("extract-west")
+    shows(page, "extract-west")
     until(page, lambda: query(page) == chosen, "the address keeps the choice")
     expect(picked(page, "Tenant")).to_have_value("Client Acme")
 
