@@ -1,12 +1,13 @@
 # demo: a Prefect server with sample runs, and the app on it     test: the whole test suite
 # lint: what must be clean before a commit                       clean: back to a fresh clone
+# lock: pin anew what pyproject.toml allows
 # The environment lies in .venv and is made with PYTHON: `make demo PYTHON=python3.12`.
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint lock clean
 
 demo: .venv/installed
 	@$(BIN)/flowdag demo
@@ -19,6 +20,12 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# pins for every supported Python, without index addresses; needs uv
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header
+lock:
+	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf .venv .flowdag build dist .*_cache .hypothesis
