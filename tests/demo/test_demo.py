@@ -91,6 +91,14 @@ def demo(folder: Path, port: int) -> Iterator[Demo]:
         started.process.wait()
 
 
+@pytest.fixture(autouse=True)
+def not_under_nohup() -> Iterator[None]:
+    """The demo ignores a hang-up that it was started to ignore, as `nohup` asks; so may whoever runs the tests."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def states(runs: list[dict[str, Any]]) -> dict[str, str]:
     return {run["id"]: run["state"]["type"] for run in runs}
 
