@@ -125,10 +125,12 @@ COLUMNS: dict[str, Any] = {
         "Started", help="In your own time zone.", format="ddd D MMM YYYY, HH:mm:ss"
     ),
     "wall_s": None,
-    DONE: tables.Number("✓ Done", help="Task runs that completed."),
-    FAILED: tables.Number("✗ Failed", help="Task runs that failed, crashed or were cancelled."),
-    ACTIVE: tables.Number("▶ Running", help="Task runs that are running or paused."),
-    WAITING: tables.Number("○ Waiting", help="Task runs that have not started; in a run that ended: never did."),
+    DONE: tables.Number("✓ Done", help="Task runs that completed; a subflow counts as one."),
+    FAILED: tables.Number(
+        "✗ Failed", help="Task runs that failed, crashed or were cancelled; a subflow counts as one."
+    ),
+    ACTIVE: tables.Number("▶ Running", help="Task runs that are running or paused; a subflow counts as one."),
+    WAITING: tables.Number("○ Waiting", help="Task runs that have not started, or never did; a subflow counts as one."),
     "deployment": tables.Text("Deployment", help="The deployment that the run came from."),
     "tags": st.column_config.ListColumn("Tags", help="Labels that were put on the run."),
     "id": tables.Text("Run id", help="Prefect's id of the run."),
