@@ -52,7 +52,7 @@ def until(page: Page, is_so: Callable[[], bool], what: str, at_most_s: float = 2
 def shows(page: Page, name: str) -> None:
     """Wait for the details of this task, "The run" where none is chosen; a sign and a state may follow the name."""
     text = re.compile(rf"^\s*{re.escape(name)}(\s+\S [A-Z][a-z ]+)?\s*$")
-    expect(page.locator(SHOWN)).to_have_text(text)
+    expect(page.locator(SHOWN)).to_have_text(text, timeout=10_000)
 
 
 def sidebar(page: Page) -> Locator:
@@ -76,9 +76,18 @@ def offered(page: Page, label: str) -> Locator:
     """Open one of the sidebar's boxes: what can be chosen there."""
     options = page.get_by_role("option")
     expect(options).to_have_count(0)  # of another box
-    picked(page, label).press("ArrowDown")
-    expect(options.first).to_be_visible()
+    _again_if_lost(lambda: picked(page, label).press("ArrowDown"), lambda: options.first.wait_for(timeout=6_000))
     return options
+
+
+def _again_if_lost(act: Callable[[], None], seen: Callable[[], None]) -> None:
+    """Do it, and once more if nothing comes of it: a page under way, or a busy machine, loses a press now and then."""
+    act()
+    try:
+        seen()
+    except (AssertionError, Error):
+        act()
+        seen()
 
 
 def close_box(page: Page) -> None:
@@ -146,13 +155,16 @@ def look(page: Page, name: str) -> tuple[Any, Any]:
 
 def click_task(page: Page, name: str, whole_name: str | None = None) -> None:
     """Click the canvas where this task is drawn (a long name shortened), and wait for its details."""
-    frame = graph(page)
-    node = drawn(frame)[name]["id"]
-    spot = frame.evaluate("id => __net.canvasToDOM(__net.getPositions([id])[id])", node)
-    box = page.locator(IFRAME).bounding_box()
-    assert box
-    page.mouse.click(box["x"] + spot["x"], box["y"] + spot["y"])
-    shows(page, whole_name or name)
+
+    def click() -> None:
+        frame = graph(page)
+        node = drawn(frame)[name]["id"]
+        spot = frame.evaluate("id => __net.canvasToDOM(__net.getPositions([id])[id])", node)
+        box = page.locator(IFRAME).bounding_box()
+        assert box
+        page.mouse.click(box["x"] + spot["x"], box["y"] + spot["y"])
+
+    _again_if_lost(click, lambda: shows(page, whole_name or name))
     settle(page)
 
 
