@@ -131,7 +131,7 @@ def _view_if_drawn(page: Page) -> View | None:
         frame = _frame(page)
         drawn = frame.evaluate(NETWORK) and frame.evaluate("() => __net.body.data.nodes.length > 0")
         return view(frame) if drawn else None
-    except Error:  # it is being put up, or taken down
+    except (Error, AssertionError):  # it is being put up, or taken down
         return None
 
 
