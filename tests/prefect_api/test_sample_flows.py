@@ -250,7 +250,8 @@ def test_the_retried_task(truth: Truth) -> None:
     assert first.raised
     assert not second.raised
     facts = graph.nodes.loc[node]
-    assert 1.0 <= facts["retry_s"] <= second.start - first.end
+    # Prefect counts the second from before it stamps the state: the stamps lie a little closer together
+    assert 0.99 <= facts["retry_s"] <= second.start - first.end
     assert facts["retry_s"] == pytest.approx(second.start - first.end, abs=TOLERANCE_S)
     assert list(graph.tries["state_name"][graph.tries["node"] == node]) == ["AwaitingRetry", "Completed"]
     others = graph.nodes.drop(index=node)["retry_s"].dropna()
