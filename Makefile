@@ -1,19 +1,22 @@
 # demo: a Prefect server with sample runs, and the app on it     test: the whole test suite
 # lint: what must be clean before a commit                       clean: back to a fresh clone
-# lock: pin anew what pyproject.toml allows
+# lock: pin anew what pyproject.toml allows        bench: measure, and write bench.json
 # The environment lies in .venv and is made with PYTHON: `make demo PYTHON=python3.12`.
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test bench lint lock clean
 
 demo: .venv/installed
 	@$(BIN)/flowdag demo
 
 test: .venv/installed-dev
 	@$(BIN)/python -m pytest
+
+bench: .venv/installed-dev
+	@$(BIN)/python -m bench
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check
@@ -28,7 +31,7 @@ lock:
 	$(LOCK) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:
-	rm -rf .venv .flowdag build dist .*_cache .hypothesis
+	rm -rf .venv .flowdag build dist bench.json .*_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/installed: requirements.lock pyproject.toml
