@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from prefect.client.orchestration import PrefectClient
@@ -24,6 +25,13 @@ async def read_run(
     progress: called as `progress(task_runs_read, task_runs_in_all)`.
     Raises RunNotFound, ApiUnreachable, ApiRefused, ApiAnswerInvalid. Callers have passed the scope gate.
     """
+    return assemble(*await read_raw(client, flow_run_id, depth, progress))
+
+
+async def read_raw(
+    client: PrefectClient, flow_run_id: str, depth: int | None = None, progress: Progress | None = None
+) -> tuple[Raw, datetime, list[str]]:
+    """What `read_run` assembles: the rows, when they were read (server time), notes. Arguments and errors as there."""
     run = await read_flow_run(client, flow_run_id)
     as_of = server_now(await send(client, "GET", "/health"))
     opened, subflows = await _subflows(client, flow_run_id, depth)
@@ -36,7 +44,7 @@ async def read_run(
     skipped = max(0, len(retried) - HISTORIES) + max(0, len(rerun) - HISTORIES)
     notes = [f"The tries of {skipped} retried tasks were not read one by one."] if skipped else []
     flow_names = await names(client, "flows", {row["flow_id"] for row in subflows})
-    return assemble(Raw(run, subflows, task_runs, flow_names, histories), as_of, notes)
+    return Raw(run, subflows, task_runs, flow_names, histories), as_of, notes
 
 
 async def _subflows(client: PrefectClient, run_id: str, depth: int | None) -> tuple[list[str], list[dict[str, Any]]]:
