@@ -47,7 +47,13 @@ class ApiUnreachable(FlowdagError):
 
 
 class ApiRefused(FlowdagError):
-    """The server answered, and would not serve: wrong key, forbidden, too many requests, its own error."""
+    """The server answered, and would not serve: wrong key, forbidden, too many requests, its own error.
+
+    `status` is the HTTP status, `retry_after_s` for how many seconds the server asked to be left alone, if it did.
+    """
+
+    status: int | None = None
+    retry_after_s: float | None = None
 
 
 class ApiAnswerInvalid(FlowdagError):

@@ -80,7 +80,9 @@ async def send(client: PrefectClient, method: str, path: str, **options: Any) ->
             response.raise_for_status()
             return response
     except PrefectHTTPStatusError as error:
-        raise refusal(error.response.status_code, where) from None
+        refused = refusal(error.response.status_code, where)
+        refused.status, refused.retry_after_s = error.response.status_code, retry_after_s(error.response)
+        raise refused from None
     except (httpx.TimeoutException, TimeoutError):
         raise ApiUnreachable(
             f"The Prefect server at {where} did not answer in time.", "Try again in a moment; it may be overloaded."
@@ -130,6 +132,19 @@ def refusal(status: int, where: str) -> ApiRefused:
     return ApiRefused(
         f"The Prefect server at {where} had an error of its own (HTTP {status}).", "Try again; then look at its log."
     )
+
+
+def retry_after_s(response: httpx.Response) -> float | None:
+    """For how many seconds the server asks to be left alone (`Retry-After`: seconds or a date); None if it does not."""
+    asked = response.headers.get("Retry-After", "")
+    try:
+        return max(0.0, float(asked) if asked.isdigit() else _seconds_until(asked))
+    except (TypeError, ValueError):
+        return None
+
+
+def _seconds_until(date: str) -> float:
+    return (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
 
 
 def decode(response: httpx.Response, client: PrefectClient) -> Any:
