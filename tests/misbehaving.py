@@ -64,7 +64,8 @@ def answering(answer: Callable[[Request], Answer]) -> Iterator[str]:
             given = answer(Request(self.command, parts.path, parse_qs(parts.query), dict(self.headers), body))
             length = len(given.body) if given.length is None else given.length
             with suppress(BrokenPipeError, ConnectionResetError):
-                self.send_response(given.status)
+                # a Date of the answer's own stands alone
+                (self.send_response_only if "Date" in given.headers else self.send_response)(given.status)
                 for name, value in {**given.headers, "Content-Length": str(length), "Connection": "close"}.items():
                     self.send_header(name, value)
                 self.end_headers()
