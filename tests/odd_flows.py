@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 from prefect import flow, runtime, task
-from prefect.cache_policies import NO_CACHE
+from prefect.cache_policies import NONE as NO_CACHE  # its name up to 3.1, and still one of its names
 
 
 @task(cache_policy=NO_CACHE, task_run_name="{name}")
