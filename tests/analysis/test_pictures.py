@@ -1,24 +1,20 @@
-"""Whatever the run: its picture loses no task, and its layout is one that can be read."""
+"""Whatever the run: its picture loses no task."""
 
 from __future__ import annotations
 
-from itertools import combinations, pairwise
+from datetime import timedelta
 
-import pandas as pd
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowdag.analysis.grouping import Picture, ancestors, picture
-from flowdag.analysis.layout import Direction, Layout, best_layout, layout
-from flowdag.model import FAILURES, FlowRunGraph
-from tests.hostile import dags, graphs
+from flowdag.analysis.grouping import ALL, Folding, Picture, ancestors, picture, taken_over
+from flowdag.model import FAILURES, FlowRun, FlowRunGraph
+from flowdag.prefect_api.assemble import Raw, assemble
+from tests.hostile import AS_OF, BEGIN, RUN, dags, graphs
 from tests.truth import Truth
 
-EPSILON = 1e-6
 any_graph = st.one_of(graphs(), dags())
 limits = st.one_of(st.integers(1, 12), st.just(300))
-directions: st.SearchStrategy[Direction] = st.sampled_from(["right", "down"])
 
 
 def containers(shown: Picture) -> dict[str, str | None]:
@@ -41,29 +37,39 @@ def test_every_task_is_in_a_box_or_said_to_be_left_out(graph: FlowRunGraph, limi
         assert shown.remark is not None
         assert f"The first {limit} of " in shown.remark
         assert f"all {len(graph.nodes):,} task runs" in shown.remark
-    if len(graph.nodes) <= limit:
-        assert shown.box_of == {node: node for node in graph.nodes.index}
-        assert shown.remark is None
-    else:
+    if len(shown.boxes) < len(graph.nodes):
         assert shown.remark is not None
 
 
 @settings(max_examples=40, deadline=None)
 @given(graph=any_graph, limit=limits)
 def test_counts_add_up(graph: FlowRunGraph, limit: int) -> None:
-    """A box counts the task runs that it stands for, not those that ran inside them and are hidden with them."""
+    """A box counts the task runs that it stands for, and apart from them those that ran inside them and are hidden."""
     shown = picture(graph, limit=limit)
-    container = graph.nodes["container"]
-    own: dict[str, list[str]] = {}
-    for node, box in shown.box_of.items():
-        if shown.box_of.get(container[node]) != box:
-            own.setdefault(box, []).append(node)
-    assert dict(shown.boxes["count"]) == {box: len(nodes) for box, nodes in own.items()}
+    own, inside = shares(graph, shown)
     failed = graph.nodes["state_type"].isin(FAILURES)
-    assert dict(shown.boxes["failures"]) == {box: int(failed[nodes].sum()) for box, nodes in own.items()}
-    for box, nodes in own.items():
-        assert graph.nodes.loc[nodes, "task_name"].nunique() == 1
-        assert (shown.boxes.at[box, "kind"] == "group") == (len(nodes) > 1)
+    for box, facts in shown.boxes.iterrows():
+        mine = own[str(box)]
+        assert facts["count"] == len(mine)
+        assert facts["failures"] == failed[mine].sum()
+        assert facts["inside"] == len(inside[str(box)])
+        assert facts["inside_failures"] == failed[inside[str(box)]].sum()
+        assert (facts["kind"] == "group") == (len(mine) > 1)
+        states = graph.nodes.loc[mine, ["state_type", "state_name"]].value_counts()
+        assert {(*state, count) for state, count in states.items()} == set(facts["mix"])
+        assert facts["label"] in (graph.nodes.at[mine[0], "label"], *graph.nodes.loc[mine, "task_name"]) or (
+            graph.nodes.loc[mine, "task_name"].nunique() > 1  # a cycle, condensed
+        )
+
+
+def shares(graph: FlowRunGraph, shown: Picture) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """For each box the nodes that it stands for, and those hidden in it."""
+    container = graph.nodes["container"]
+    own: dict[str, list[str]] = {box: [] for box in shown.boxes.index}
+    inside: dict[str, list[str]] = {box: [] for box in shown.boxes.index}
+    for node, box in shown.box_of.items():
+        (inside if shown.box_of.get(container[node]) == box else own)[box].append(node)
+    return own, inside
 
 
 @settings(max_examples=40, deadline=None)
@@ -72,7 +78,74 @@ def test_a_failure_is_never_hidden(graph: FlowRunGraph, limit: int) -> None:
     shown = picture(graph, limit=limit)
     for node, box in shown.box_of.items():
         if graph.nodes.at[node, "state_type"] == "FAILED":
-            assert shown.boxes.at[box, "state_type"] == "FAILED"
+            assert shown.boxes.at[box, "state_type"] == "FAILED" or shown.boxes.at[box, "inside_failures"] > 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(graph=any_graph)
+def test_everything_is_unfolded_at_once_where_it_fits(graph: FlowRunGraph) -> None:
+    shown = picture(graph, Folding(opened=(ALL,)))
+    assert shown.box_of == {node: node for node in graph.nodes.index}
+    assert shown.remark is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(graph=any_graph)
+def test_a_closed_container_hides_what_ran_inside(graph: FlowRunGraph) -> None:
+    container = graph.nodes["container"]
+    for closed in container.dropna().unique():
+        shown = picture(graph, Folding(opened=(ALL,), shut=(closed,)))
+        if shown.box_of[closed] != closed:  # it is hidden itself
+            continue
+        for node in container.index[container == closed]:
+            assert shown.box_of[node] == closed
+        assert shown.boxes.at[closed, "inside"] >= (container == closed).sum()
+
+
+@settings(max_examples=40, deadline=None)
+@given(graph=any_graph, data=st.data())
+def test_only_what_is_kept_is_shown_with_its_containers(graph: FlowRunGraph, data: st.DataObject) -> None:
+    kept = data.draw(st.sets(st.sampled_from(list(graph.nodes.index)))) if len(graph.nodes) else set()
+    shown = picture(graph, kept=kept)
+    inside = {node: c if isinstance(c, str) else None for node, c in graph.nodes["container"].items()}
+    assert set(shown.box_of) == kept | {around for node in kept for around in ancestors(node, inside)}
+
+
+def test_a_group_goes_on_in_the_one_that_has_most_of_it() -> None:
+    before = {"group:clean@#1": ("a", "b", "c"), "group:clean@#2": ("d", "e"), "group:gone@#1": ("x", "y")}
+    now = {"group:clean@#1": ("d", "e", "f"), "group:clean@#2": ("a", "b", "g"), "group:new@#1": ("c", "h")}
+    assert taken_over(before, now) == {"group:clean@#1": "group:clean@#2", "group:clean@#2": "group:clean@#1"}
+
+
+def test_what_needs_each_other_in_turn_by_folding_is_one_box() -> None:
+    """Two names taking turns, a1 b1 a2 b2 ...: folded by name they would need each other."""
+    graph = chain_of_two_names(20)
+    shown = picture(graph, limit=3)
+    assert list(shown.boxes["label"]) == ["a + b"]
+    assert shown.boxes["count"].tolist() == [20]
+    assert shown.links.empty
+    assert shown.remark is not None
+    assert "a + b: these need each other in turn, and are one box." in shown.remark
+    assert len(picture(graph).boxes) == 20
+
+
+def chain_of_two_names(length: int) -> FlowRunGraph:
+    rows = [
+        {
+            "id": f"n{at:02d}",
+            "name": f"{'ab'[at % 2]}-{at}",
+            "flow_run_id": RUN,
+            "task_key": f"{'ab'[at % 2]}-0a1b2c3d",
+            "state_type": "COMPLETED",
+            "expected_start_time": (BEGIN + timedelta(seconds=at)).isoformat(),
+            "start_time": (BEGIN + timedelta(seconds=at)).isoformat(),
+            "end_time": (BEGIN + timedelta(seconds=at + 1)).isoformat(),
+            "task_inputs": {"x": [{"id": f"n{at - 1:02d}"}]} if at else {},
+        }
+        for at in range(length)
+    ]
+    run = FlowRun(RUN, "run", "f", "flow", "COMPLETED", "Completed", start=BEGIN, end=BEGIN + timedelta(minutes=1))
+    return assemble(Raw(run, [], rows, {}), AS_OF)
 
 
 @settings(max_examples=40, deadline=None)
@@ -97,87 +170,7 @@ def test_links_are_the_edges_between_boxes(graph: FlowRunGraph, limit: int) -> N
         assert plausible == any(possible for of, possible in expected[pair] if of == kind)
 
 
-# --- where it lies ---------------------------------------------------------------------------------------------------
-
-
-def corners(places: pd.DataFrame, box: str) -> tuple[float, float, float, float]:
-    x, y, width, height = places.loc[box, ["x", "y", "width", "height"]]
-    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
-
-
-def check(shown: Picture, laid: Layout) -> None:
-    places, inside = laid.places, containers(shown)
-    assert sorted(places.index) == sorted(shown.boxes.index)
-    assert places.notna().all(axis=None)
-    siblings: dict[object, list[str]] = {}
-    for box, container in inside.items():
-        siblings.setdefault(container, []).append(box)
-        assert places.at[box, "depth"] == len(ancestors(box, inside))
-        if container is not None:
-            left, top, right, bottom = corners(places, box)
-            outer = corners(places, container)
-            assert left > outer[0]
-            assert top > outer[1]
-            assert right < outer[2]
-            assert bottom < outer[3]
-    for boxes in siblings.values():
-        for one, other in combinations(boxes, 2):
-            a, b = corners(places, one), corners(places, other)
-            apart = a[2] <= b[0] + EPSILON or b[2] <= a[0] + EPSILON or a[3] <= b[1] + EPSILON or b[3] <= a[1] + EPSILON
-            assert apart, (one, other)
-    check_bends(shown, laid, inside)
-
-
-def check_bends(shown: Picture, laid: Layout, inside: dict[str, str | None]) -> None:
-    """Each on its way from the box that holds the source to the one that holds the target, one after the other."""
-    along = "x" if laid.direction == "right" else "y"
-    links = set(zip(shown.links["source"], shown.links["target"], strict=True))
-    assert set(laid.bends) <= links
-    for (source, target), points in laid.bends.items():
-        left, right = [source, *ancestors(source, inside)], [target, *ancestors(target, inside)]
-        begin = next(box for box in left if inside[box] is None or inside[box] in right)
-        end = next(box for box in right if inside[box] is None or inside[box] in left)
-        way = [point[0 if along == "x" else 1] for point in points]
-        stops = [laid.places.at[begin, along], *way, laid.places.at[end, along]]
-        assert all(a < b for a, b in pairwise(stops))
-
-
-@settings(max_examples=30, deadline=None)
-@given(graph=any_graph, limit=limits, direction=directions)
-def test_layout_can_be_read(graph: FlowRunGraph, limit: int, direction: Direction) -> None:
-    shown = picture(graph, limit=limit)
-    check(shown, layout(shown, direction))
-
-
-@settings(max_examples=25, deadline=None)
-@given(graph=any_graph, limit=limits)
-def test_layout_is_the_same_every_time(graph: FlowRunGraph, limit: int) -> None:
-    first, second = (best_layout(picture(graph, limit=limit)) for _ in range(2))
-    assert first.direction == second.direction
-    pd.testing.assert_frame_equal(first.places, second.places)
-    assert first.bends == second.bends
-
-
-@settings(max_examples=25, deadline=None)
-@given(graph=dags())
-def test_links_point_onwards(graph: FlowRunGraph) -> None:
-    """Without containers there are no cycles, and every link goes to a later layer."""
-    nodes = graph.nodes.assign(container=None)
-    flat = FlowRunGraph(graph.run, nodes, graph.edges, graph.tries, graph.as_of, graph.complete)
-    shown = picture(flat)
-    places = layout(shown, "right").places
-    for link in shown.links.itertuples():
-        assert places.at[link.source, "x"] < places.at[link.target, "x"]
-
-
 # --- real runs -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("scenario", ["nightly", "failing", "twice", "nested", "passing", "score"])
-@pytest.mark.parametrize("direction", ["right", "down"])
-def test_real_runs(truth: Truth, scenario: str, direction: Direction) -> None:
-    shown = picture(truth.graph(scenario))
-    check(shown, layout(shown, direction))
 
 
 def test_four_hundred_mapped_tasks_are_three_boxes(truth: Truth) -> None:
