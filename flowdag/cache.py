@@ -17,8 +17,7 @@ import pandas as pd
 import streamlit as st
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from flowdag.analysis.grouping import Picture, picture
-from flowdag.analysis.layout import Direction, Layout, best_layout, layout
+from flowdag.analysis.drawing import Drawing, View, draw
 from flowdag.analysis.timings import by_task_name, by_task_run
 from flowdag.errors import UnknownTenant
 from flowdag.model import FlowRun, FlowRunGraph
@@ -191,26 +190,16 @@ def _young_graph(tenant_id: str, run_id: str) -> FlowRunGraph:
     return _ask(tenant_id, lambda c, _: read_run.read_run(c, run_id))
 
 
-@st.cache_data(ttl=DAY, max_entries=100, show_spinner=False)
+@st.cache_data(ttl=DAY, max_entries=200, show_spinner=False)
 def drawing(
-    tenant_id: str,
-    run_id: str,
-    as_of: datetime,
-    attempt: int | None,
-    direction: Direction | None,
-    opened: tuple[str, ...],
-    _graph: FlowRunGraph,
-) -> tuple[Picture, Layout]:
-    """What is drawn of one attempt of the run's graph read at `as_of` (None: of all), and where.
+    tenant_id: str, run_id: str, as_of: datetime, attempt: int | None, view: View, _graph: FlowRunGraph
+) -> Drawing:
+    """What is drawn of one attempt of the run's graph read at `as_of` (None: of all).
 
-    direction: None is the one in which the picture fits better with all groups folded. opened: groups whose members
-    are drawn. `_graph` is the graph of that attempt: the other arguments name it, so that it need not be hashed.
+    `_graph` is the graph of that attempt: the other arguments name it, so that it need not be hashed.
     """
     del tenant_id, run_id, as_of, attempt
-    folded = picture(_graph)
-    direction = direction or best_layout(folded).direction
-    shown = picture(_graph, opened) if opened else folded
-    return shown, layout(shown, direction)
+    return draw(_graph, view)
 
 
 @st.cache_data(ttl=DAY, max_entries=100, show_spinner=False)

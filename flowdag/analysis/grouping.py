@@ -1,19 +1,23 @@
-"""What the picture of a run shows: one box a task run or subflow, or, where these are too many, one a group."""
+"""What the picture of a run shows: one box a task run or subflow, or a group of those that play the same part."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from flowdag.analysis.cycles import cycles
 from flowdag.analysis.groups import groups
 from flowdag.model import FAILURES, FlowRunGraph
 
 LIMIT = 300  # more boxes than these nobody reads, and the widget slows down
+ALL: Final = "all"  # in place of what is opened: everything
 WORST_FIRST = ("FAILED", "CRASHED", "CANCELLED", "CANCELLING", "PAUSED", "RUNNING", "SCHEDULED", "PENDING", "COMPLETED")
 
 
@@ -21,8 +25,10 @@ WORST_FIRST = ("FAILED", "CRASHED", "CANCELLED", "CANCELLING", "PAUSED", "RUNNIN
 class Picture:
     """Boxes and links to draw.
 
-    boxes: index `id` (a node's id, or `group:...`); columns label, kind (`task-run`, `flow-run`, `group`), state_type,
-        state_name, count (of nodes in it), failures, run_s (of one node; median of a group), began, container.
+    boxes: index `id` (a node's id, or `group:...`), in order of start; columns label, kind (`task-run`, `flow-run`,
+        `group`), state_type, state_name (the worst of its nodes), mix (tuple of (state_type, state_name, count), the
+        worst first), count (of nodes), failures, run_s and queue_s (medians of its nodes), max_s (the longest run),
+        inside and inside_failures (nodes hidden in it, because they ran inside its nodes), container.
     links: source, target, kind, plausible; no duplicates, no self loops, none between a box and what contains it.
     box_of: node id -> id of the box that shows it; nodes left out are missing.
     members: group -> its task runs and subflows, for every group of several, whether it is drawn as one box or opened.
@@ -36,41 +42,78 @@ class Picture:
     remark: str | None
 
 
-def picture(graph: FlowRunGraph, opened: Collection[str] = (), limit: int = LIMIT) -> Picture:
-    """The boxes and links of a run: each node one box, or one a group (see `groups`) if there are more than `limit`.
+@dataclass(frozen=True)
+class Folding:
+    """What a viewer has opened and folded: keys of groups and ids of containers (or `ALL`), ids of containers."""
 
-    The members of `opened` groups are boxes of their own as long as all fits; coarser groups where even groups are too
-    many.
+    opened: tuple[str, ...] = ()
+    shut: tuple[str, ...] = ()
+
+
+def picture(
+    graph: FlowRunGraph, folding: Folding | None = None, kept: Collection[str] | None = None, limit: int = LIMIT
+) -> Picture:
+    """The boxes and links of a run: one a group (see `groups`), and containers with what ran inside them.
+
+    Where that is more than `limit`, containers are closed but those that were opened by hand; then all; then what
+    shares a task name is one box. `kept`: only these nodes are shown, with the containers around them.
     """
     nodes = graph.nodes
-    if len(nodes) <= limit:
-        return _picture(graph, {node: node for node in nodes.index}, {}, None)
-    group = groups(nodes, graph.edges)
-    for parts, shut, closed in ((group, opened, False), (group, (), False), (None, (), False), (None, (), True)):
-        box_of, members = _fold(nodes, parts, shut, closed)
-        count = len(set(box_of.values()))
-        if count <= limit:
-            remark = f"{len(nodes):,} task runs are shown as {count:,}: those that play the same part are one box."
-            return _picture(graph, box_of, members, remark)
-    kept = set(list(dict.fromkeys(box_of.values()))[:limit])
+    folding = folding or Folding()
+    shown = None if kept is None else _with_containers(kept, nodes)
+    parts = groups(nodes, graph.edges)
+    bare = Folding(shut=folding.shut)
+    ways = (
+        (parts, folding, False),
+        (parts, folding, True),
+        (parts, bare, True),
+        (None, bare, False),
+        (None, bare, True),
+    )
+    for part, folded, closed in ways:
+        box_of, members = _fold(nodes, part, folded, closed)
+        box_of = {node: box for node, box in box_of.items() if shown is None or node in shown}
+        if len(set(box_of.values())) <= limit:
+            found = _condensed(_picture(graph, box_of, members), graph, folded)
+            return replace(found, remark=" ".join(filter(None, (_folded(found), found.remark))) or None)
+    count = len(set(box_of.values()))
+    first = set(list(dict.fromkeys(box_of.values()))[:limit])
+    found = _picture(graph, {node: box for node, box in box_of.items() if box in first}, members)
     remark = f"The first {limit} of {count:,} groups are drawn; the tables hold all {len(nodes):,} task runs."
-    return _picture(graph, {node: box for node, box in box_of.items() if box in kept}, members, remark)
+    return replace(found, remark=remark)
+
+
+def taken_over(before: Mapping[str, Sequence[str]], now: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Group of an earlier picture -> the group that has most of its members now; itself is left out."""
+    group_of = {node: group for group, members in now.items() for node in members}
+    heirs = {}
+    for group, members in before.items():
+        shares = Counter(group_of[node] for node in members if node in group_of)
+        if shares and (heir := max(shares, key=lambda key: (shares[key], key == group))) != group:
+            heirs[group] = heir
+    return heirs
+
+
+def _with_containers(kept: Collection[str], nodes: pd.DataFrame) -> set[str]:
+    container_of = dict(zip(nodes.index, nodes["container"], strict=True))
+    return {*kept, *(around for node in kept for around in ancestors(node, container_of))}
 
 
 def _fold(
-    nodes: pd.DataFrame, group: Sequence[int] | None, opened: Collection[str], closed: bool
+    nodes: pd.DataFrame, part_of: Sequence[int] | None, folding: Folding, closed: bool
 ) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """Node -> box, and the members of each group, opened or not.
 
     What is in one group and in one drawn container is one box, which hides what ran inside its members. Without
-    `group`, the task name makes the group. With `closed`, containers hide what ran inside them too.
+    `part_of`, the task name makes the group. With `closed`, containers hide what ran inside them unless opened by hand.
     """
-    parts = nodes["task_name"].tolist() if group is None else group
+    names = nodes["task_name"].tolist()
+    rows = list(zip(nodes.index, nodes["container"], names, part_of or names, strict=True))
+    everything, opened, shut = ALL in folding.opened, set(folding.opened), set(folding.shut)
     box_of: dict[str, str] = {}
     members: dict[str, tuple[str, ...]] = {}
     hides: set[str] = set()
-    rows = zip(nodes.index, nodes["container"], nodes["task_name"], parts, strict=True)
-    for _, level in groupby(sorted(rows, key=_by_depth(nodes)), key=_by_depth(nodes)):
+    for level in _by_depth(rows):
         together: dict[tuple[str | None, str, Any], list[str]] = defaultdict(list)
         for node, container, name, part in level:
             inside = box_of.get(container) if isinstance(container, str) else None
@@ -78,21 +121,32 @@ def _fold(
                 box_of[node] = str(inside)
             else:
                 together[inside, name, part].append(node)
-        namesakes: Counter[tuple[str | None, str]] = Counter()
-        for (inside, name, _), alike in together.items():
-            namesakes[inside, name] += 1
-            key = f"group:{name}@{inside or ''}#{namesakes[inside, name]}"
+        for key, alike in _named(together):
             if len(alike) > 1:
                 members[key] = tuple(alike)
-            folded = len(alike) > 1 and key not in opened
+            folded = len(alike) > 1 and not everything and key not in opened
             box_of |= dict.fromkeys(alike, key) if folded else {node: node for node in alike}
-            hides |= {key} if folded else set(alike) if closed else set()
+            hides |= {key} if folded else {n for n in alike if n in shut or (closed and n not in opened)}
     return {node: box_of[node] for node in nodes.index}, members
 
 
-def _by_depth(nodes: pd.DataFrame) -> Callable[[tuple[Any, ...]], int]:
-    depth = depths(dict(zip(nodes.index, nodes["container"], strict=True)))
-    return lambda row: depth[row[0]]
+def _by_depth(rows: list[tuple[str, Any, str, Any]]) -> Iterator[list[tuple[str, Any, str, Any]]]:
+    """The rows of one depth after those of the one around it."""
+    if not any(isinstance(row[1], str) for row in rows):
+        yield rows
+        return
+    depth = depths({row[0]: row[1] for row in rows})
+    by_depth: Callable[[tuple[str, Any, str, Any]], int] = lambda row: depth[row[0]]  # noqa: E731 - used twice
+    for _, level in groupby(sorted(rows, key=by_depth), key=by_depth):
+        yield list(level)
+
+
+def _named(together: Mapping[tuple[str | None, str, Any], list[str]]) -> Iterator[tuple[str, list[str]]]:
+    """Each group's key: the task's name, what it lies in, and which of its namesakes there it is by start."""
+    namesakes: Counter[tuple[str | None, str]] = Counter()
+    for (inside, name, _), alike in together.items():
+        namesakes[inside, name] += 1
+        yield f"group:{name}@{inside or ''}#{namesakes[inside, name]}", alike
 
 
 def depths(container_of: Mapping[str, object]) -> dict[str, int]:
@@ -110,54 +164,125 @@ def depths(container_of: Mapping[str, object]) -> dict[str, int]:
     return found
 
 
-def _picture(
-    graph: FlowRunGraph, box_of: Mapping[str, str], members: Mapping[str, tuple[str, ...]], remark: str | None
-) -> Picture:
-    nodes = graph.nodes[graph.nodes.index.isin(box_of)]
-    boxes = _boxes(nodes.assign(box=nodes.index.map(box_of)), box_of)
-    return Picture(boxes, _links(graph.edges, box_of, boxes), box_of, members, remark)
+def _condensed(shown: Picture, graph: FlowRunGraph, folding: Folding) -> Picture:
+    """Boxes side by side that need each other in turn, as folding can make them, as one box; unless it is opened."""
+    inside = dict(zip(shown.boxes.index, shown.boxes["container"], strict=True))
+    drawn = {around for around in inside.values() if around is not None}
+    links = zip(shown.links["source"], shown.links["target"], strict=True)
+    box_of, members, names = dict(shown.box_of), dict(shown.members), []
+    for cycle in cycles(shown.boxes.index, (pair for pair in links if inside[pair[0]] == inside[pair[1]])):
+        label = " + ".join(dict.fromkeys(shown.boxes.loc[cycle, "label"]))
+        key = f"group:{label}@{inside[cycle[0]] or ''}#1"
+        if drawn.isdisjoint(cycle) and key not in folding.opened and ALL not in folding.opened:
+            parts = set(cycle)
+            hidden = [node for node, box in shown.box_of.items() if box in parts]
+            box_of |= dict.fromkeys(hidden, key)
+            container = graph.nodes["container"]
+            members[key] = tuple(node for node in hidden if shown.box_of.get(container[node]) not in parts)
+            names.append(label)
+    if not names:
+        return shown
+    remark = f"{'; '.join(names)}: these need each other in turn, and are one box."
+    return replace(_picture(graph, box_of, members), remark=remark)
+
+
+def _folded(shown: Picture) -> str | None:
+    """How much is folded, in words."""
+    boxes, drawn = len(shown.boxes), len(shown.box_of)
+    if boxes == drawn:
+        return None
+    grouped = bool((shown.boxes["kind"] == "group").any())
+    why = "those that play the same part are one box" if grouped else "what ran inside a closed box is hidden in it"
+    return f"{drawn:,} task runs are shown as {boxes:,}: {why}."
+
+
+def _picture(graph: FlowRunGraph, box_of: Mapping[str, str], members: Mapping[str, tuple[str, ...]]) -> Picture:
+    nodes = graph.nodes if len(box_of) == len(graph.nodes) else graph.nodes[graph.nodes.index.isin(box_of)]
+    boxes = _boxes(nodes, box_of)
+    return Picture(boxes, _links(graph.edges, box_of, boxes), box_of, members, None)
 
 
 def _boxes(nodes: pd.DataFrame, box_of: Mapping[str, str]) -> pd.DataFrame:
-    """One row a box, in order of start. What ran inside a closed box tells of its state, not of its count and times."""
-    ranked = nodes.assign(
-        rank=nodes["state_type"].map({state: at for at, state in enumerate(WORST_FIRST)}).fillna(len(WORST_FIRST)),
-        began=nodes["start"].fillna(nodes["expected_start"]),
-        around=nodes["container"].map(box_of),
-    )
-    worst = ranked.sort_values("rank", kind="stable").groupby("box", sort=False)[["state_type", "state_name"]].first()
-    own = ranked[ranked["around"] != ranked["box"]]
-    grouped = own.groupby("box", sort=False)
-    first = grouped.first()
-    single = grouped.size() == 1
+    """One row a box, in order of start. What ran inside a closed box is counted apart."""
+    box = np.array([box_of[node] for node in nodes.index], dtype=object)
+    around = np.array([box_of.get(c) if isinstance(c, str) else None for c in nodes["container"]], dtype=object)
+    hidden = box == around
+    own = nodes[~hidden]
+    code, ids = pd.factorize(box[~hidden])  # each box has such a node
+    first = np.unique(code, return_index=True)[1]
+    count = np.bincount(code, minlength=len(ids))
+    mix = _mix(own, code, len(ids))
+    run_s = own["run_s"].groupby(code)
+    failed = nodes["state_type"].isin(FAILURES).to_numpy()
+    holder = pd.Index(ids).get_indexer(pd.Index(box[hidden]))
     return pd.DataFrame(
         {
-            "label": first["label"].where(single, first["task_name"]),
-            "kind": first["kind"].where(single, "group"),
-            "state_type": worst["state_type"].reindex(first.index),
-            "state_name": worst["state_name"].reindex(first.index),
-            "count": grouped.size(),
-            "failures": own["state_type"].isin(FAILURES).groupby(own["box"], sort=False).sum(),
-            "run_s": grouped["run_s"].median(),
-            "began": grouped["began"].min(),
-            "container": [around if isinstance(around, str) else None for around in first["around"]],
+            "label": np.where(count == 1, own["label"].to_numpy()[first], _task_names(own, code, first)),
+            "kind": np.where(count == 1, own["kind"].to_numpy()[first], "group"),
+            "state_type": [states[0][0] for states in mix],
+            "state_name": [states[0][1] for states in mix],
+            "mix": mix,
+            "count": count,
+            "failures": _counted(code[failed[~hidden]], len(ids)),
+            "run_s": run_s.median().to_numpy(),
+            "max_s": run_s.max().to_numpy(),
+            "queue_s": own["queue_s"].groupby(code).median().to_numpy(),
+            "inside": _counted(holder, len(ids)),
+            "inside_failures": _counted(holder[failed[hidden]], len(ids)),
+            "container": around[~hidden][first],
         },
-        index=first.index,
+        index=pd.Index(ids, dtype="object", name="id"),
     ).astype({"container": "object"})
+
+
+def _counted(code: NDArray[np.intp], boxes: int) -> NDArray[np.intp]:
+    return np.bincount(code, minlength=boxes)
+
+
+def _task_names(own: pd.DataFrame, code: NDArray[np.intp], first: NDArray[np.intp]) -> NDArray[np.object_]:
+    """The task name of each box's nodes; of a condensed cycle, all of them."""
+    names = own["task_name"].to_numpy(dtype=object)
+    found = names[first]
+    for at in np.unique(code[names != found[code]]):
+        found[at] = " + ".join(dict.fromkeys(names[code == at]))
+    return found
+
+
+def _mix(own: pd.DataFrame, code: NDArray[np.intp], boxes: int) -> list[tuple[tuple[str, str, int], ...]]:
+    """The states of each box's nodes with their counts, the worst first."""
+    state, kinds = pd.factorize(pd.MultiIndex.from_arrays([own["state_type"], own["state_name"]]))
+    rank = {name: at for at, name in enumerate(WORST_FIRST)}
+    order = sorted(range(len(kinds)), key=lambda at: (rank.get(kinds[at][0], len(rank)), kinds[at][1]))
+    counts = np.bincount(code * len(kinds) + state, minlength=boxes * len(kinds)).reshape(boxes, len(kinds))
+    return [tuple((*kinds[at], int(row[at])) for at in order if row[at]) for row in counts]
 
 
 def _links(edges: pd.DataFrame, box_of: Mapping[str, str], boxes: pd.DataFrame) -> pd.DataFrame:
     """Edges between boxes, one a pair: `data` and plausible win."""
-    lifted = edges.assign(source=edges["source"].map(box_of), target=edges["target"].map(box_of)).dropna()
-    lifted = lifted[lifted["source"] != lifted["target"]].sort_values(["kind", "plausible"], ascending=[True, False])
-    lifted = lifted.drop_duplicates(["source", "target"])
+    number = {box: at for at, box in enumerate(boxes.index)}
+    at = {node: number[box] for node, box in box_of.items()}
+    source = np.array([at.get(node, -1) for node in edges["source"]], dtype=np.int64)
+    target = np.array([at.get(node, -1) for node in edges["target"]], dtype=np.int64)
+    drawn = np.flatnonzero((source >= 0) & (target >= 0) & (source != target))
+    pair = source[drawn] * len(boxes) + target[drawn]
+    worse = (edges["kind"].to_numpy()[drawn] != "data") * 2 + ~edges["plausible"].to_numpy(dtype=bool)[drawn]
+    order = np.lexsort((worse, pair))
+    best = drawn[order[np.unique(pair[order], return_index=True)[1]]]
+    ids = boxes.index.to_numpy(dtype=object)
+    links = pd.DataFrame(
+        {
+            "source": ids[source[best]],
+            "target": ids[target[best]],
+            "kind": edges["kind"].to_numpy()[best],
+            "plausible": edges["plausible"].to_numpy(dtype=bool)[best],
+        },
+    )
     inside = dict(zip(boxes.index, boxes["container"], strict=True))
-    nested = [
-        source in ancestors(target, inside) or target in ancestors(source, inside)
-        for source, target in zip(lifted["source"], lifted["target"], strict=True)
-    ]
-    kept = lifted[~pd.Series(nested, index=lifted.index, dtype=bool)]
-    return kept.sort_values(["source", "target"], ignore_index=True)
+    if any(around is not None for around in inside.values()):
+        pairs = zip(links["source"], links["target"], strict=True)
+        apart = [s not in ancestors(t, inside) and t not in ancestors(s, inside) for s, t in pairs]
+        links = links[np.array(apart, dtype=bool)]
+    return links.sort_values(["source", "target"], ignore_index=True)
 
 
 def ancestors(box: str, container_of: Mapping[str, object]) -> list[str]:

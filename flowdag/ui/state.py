@@ -11,7 +11,10 @@ from typing import Any
 
 import streamlit as st
 
-KEYS, OPENED = ("tenant", "run", "task"), "open"
+from flowdag.analysis.grouping import Folding
+
+KEYS, OPENED, SHUT = ("tenant", "run", "task"), "open", "shut"
+LISTS = (OPENED, SHUT)
 MEMORY, UNWRITTEN = "flowdag-chosen", "flowdag-unwritten"
 
 
@@ -22,7 +25,7 @@ def restore() -> None:
     """
     said = {key: st.query_params[key] for key in KEYS if key in st.query_params}
     if said and not st.session_state.get(UNWRITTEN):
-        st.session_state[MEMORY] = said | {OPENED: tuple(st.query_params.get_all(OPENED))}
+        st.session_state[MEMORY] = said | {key: tuple(st.query_params.get_all(key)) for key in LISTS}
 
 
 def chosen(key: str) -> str | None:
@@ -31,20 +34,20 @@ def chosen(key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def opened() -> tuple[str, ...]:
-    """The groups whose members are drawn."""
-    return tuple(st.session_state.get(MEMORY, {}).get(OPENED, ()))
+def folding() -> Folding:
+    """What is opened and folded in the picture."""
+    memory = st.session_state.get(MEMORY, {})
+    return Folding(*(tuple(memory.get(key, ())) for key in LISTS))
 
 
 def choose(**values: str | None) -> None:
     """Choose: `choose(run=..., task=None)`. Another run opens no groups. `write` puts it into the address."""
-    _remember({**values, OPENED: ()} if "run" in values else dict(values))
+    _remember({**values, **dict.fromkeys(LISTS, ())} if "run" in values else dict(values))
 
 
-def toggle(group: str) -> None:
-    """Open a group, or fold it together again."""
-    now = opened()
-    _remember({OPENED: tuple(key for key in now if key != group) if group in now else (*now, group)})
+def fold(folding: Folding) -> None:
+    """Open and fold: this, and nothing else."""
+    _remember({OPENED: folding.opened, SHUT: folding.shut})
 
 
 def _remember(values: dict[str, Any]) -> None:
@@ -55,14 +58,16 @@ def _remember(values: dict[str, Any]) -> None:
 def write() -> None:
     """Make the address say what is chosen, with as few entries in the history as possible."""
     st.session_state[UNWRITTEN] = False
-    wanted: dict[str, Any] = {key: chosen(key) for key in KEYS} | {OPENED: list(opened())}
+    folded = folding()
+    wanted: dict[str, Any] = {key: chosen(key) for key in KEYS}
+    wanted |= {OPENED: list(folded.opened), SHUT: list(folded.shut)}
     for key, value in wanted.items():
         if not value:
             st.query_params.pop(key, None)
     changed = {
         key: value
         for key, value in wanted.items()
-        if value and value != (st.query_params.get_all(key) if key == OPENED else st.query_params.get(key))
+        if value and value != (st.query_params.get_all(key) if key in LISTS else st.query_params.get(key))
     }
     if changed:
         st.query_params.update(changed)

@@ -1,0 +1,68 @@
+"""What a viewer sees of a run's graph: which boxes, where, and which of them stand out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from flowdag.analysis.grouping import Folding, Picture, picture
+from flowdag.analysis.layout import Direction, Layout, best_layout, layout
+from flowdag.analysis.lineage import downstream, upstream
+from flowdag.analysis.matching import Filter, matching
+from flowdag.model import FlowRunGraph
+
+Way = Literal["up", "down", "both"]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The lineage of a node, or of all members of a group: which way, and how many steps (None: all)."""
+
+    start: str
+    way: Way
+    steps: int | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """How a viewer looks at a run. direction: None is whichever fits. hide: what does not stand out is left out."""
+
+    direction: Direction | None = None
+    folding: Folding = field(default_factory=Folding)
+    wanted: Filter = field(default_factory=Filter)
+    trace: Trace | None = None
+    hide: bool = False
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The picture, where its boxes lie, and the ids of the nodes that stand out (None: nothing was asked for)."""
+
+    picture: Picture
+    layout: Layout
+    lit: frozenset[str] | None
+
+
+def draw(graph: FlowRunGraph, view: View, before: Layout | None = None) -> Drawing:
+    """Picture, layout and what stands out. `before`: the layout that is to be changed as little as possible."""
+    shown = picture(graph, view.folding)
+    lit = standing_out(graph, view, shown.members)
+    if view.hide and lit is not None:
+        shown = picture(graph, view.folding, kept=lit)
+    folded = shown if view.folding == Folding() else picture(graph, kept=lit if view.hide else None)
+    direction = view.direction or best_layout(folded).direction
+    return Drawing(shown, layout(shown, direction), lit)
+
+
+def standing_out(graph: FlowRunGraph, view: View, members: Mapping[str, Sequence[str]]) -> frozenset[str] | None:
+    """The ids of the nodes that match the filter and lie on the trace; None where neither was asked for."""
+    found = None if view.wanted.is_empty else frozenset(matching(graph.nodes, view.wanted))
+    if view.trace is None:
+        return found
+    start = members.get(view.trace.start, (view.trace.start,))
+    lineage: frozenset[str] = frozenset()
+    for way, search in (("up", upstream), ("down", downstream)):
+        if view.trace.way in (way, "both"):
+            lineage |= search(graph.nodes, graph.edges, start, view.trace.steps)
+    return lineage if found is None else found & lineage

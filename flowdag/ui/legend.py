@@ -1,0 +1,54 @@
+"""What colours, lines and frames of the graph mean: only those that are in the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+import streamlit as st
+
+from flowdag.analysis.grouping import Picture
+from flowdag.analysis.shades import duration_classes, shared_classes, tag_classes
+from flowdag.ui.filters import Shade
+from flowdag.ui.shading import Shading, by_duration, by_tag
+from flowdag.ui.text import html
+from flowdag.ui.theme import Look, is_dark, look
+
+
+def legend(picture: Picture, shades: Iterable[tuple[Look, str]] = ()) -> None:
+    """The states, or instead of them the shades with their words; then lines and frames."""
+    items = [_item(shown, words) for shown, words in shades] or _states(picture)
+    kinds = set(picture.links["kind"])
+    items += ["<span>── passes data</span>"] if "data" in kinds else []
+    items += ["<span>···· waits for</span>"] if "wait_for" in kinds else []
+    items += ["<span>– – doubtful link</span>"] if not picture.links["plausible"].all() else []
+    items += ["<span>frame: ran inside</span>"] if picture.boxes["container"].notna().any() else []
+    st.html(f'<div class="fd-legend">{"".join(items)}</div>')
+
+
+def shade(nodes: pd.DataFrame, picture: Picture, by: Shade) -> Shading:
+    """The looks of the boxes by run time, by wait or by tag; none of its own where states make the colours."""
+    if by == "state":
+        return Shading({}, ())
+    if by == "tag":
+        box_of = {  # what is hidden in a box because it ran inside it has no say in its colour
+            str(node): box
+            for node, container in nodes["container"].items()
+            if (box := picture.box_of.get(str(node))) and picture.box_of.get(container) != box
+        }
+        classes, tags = tag_classes(nodes["tags"])
+        return by_tag(shared_classes(classes, box_of), tags, dark=is_dark())
+    column = "run_s" if by == "duration" else "queue_s"
+    classes, breaks = duration_classes(picture.boxes[column], among=nodes[column])
+    return by_duration(classes, breaks, dark=is_dark())
+
+
+def _states(picture: Picture) -> list[str]:
+    pairs = dict.fromkeys((kind, name) for mix in picture.boxes["mix"] for kind, name, _ in mix)
+    looks = {look(*pair).word: look(*pair, dark=is_dark()) for pair in pairs}
+    return [_item(shown, f"{shown.sign} {word}") for word, shown in looks.items()]
+
+
+def _item(shown: Look, words: str) -> str:
+    style = f"background:{shown.fill};border-color:{shown.border}{';border-style:dashed' if shown.dashed else ''}"
+    return f'<span><i style="{style}"></i>{html(words)}</span>'
