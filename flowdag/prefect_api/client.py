@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -18,6 +18,8 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, Settings, get_current_settings
 
 from flowdag.errors import ApiAnswerInvalid, ApiRefused, ApiUnreachable
+from flowdag.prefect_api import guard
+from flowdag.prefect_api.guard import ServerIsBusy, retry_after_s
 
 if TYPE_CHECKING:
     from flowdag.tenants import Tenant
@@ -30,6 +32,10 @@ SKEW = timedelta(seconds=2)  # the Date header knows whole seconds only: below t
 
 class NotFound(ApiRefused):
     """404: callers know what was looked for, and say so."""
+
+
+class TooSlow(ApiUnreachable):
+    """The server did not answer in time, or not to the end."""
 
 
 @asynccontextmanager
@@ -58,10 +64,7 @@ def _own_headers(tenant: Tenant) -> SettingsContext:
 
 
 async def request(client: PrefectClient, method: str, path: str, **options: Any) -> Any:
-    """The decoded JSON answer of one request (`json=`, `params=` as in httpx).
-
-    Raises ApiUnreachable, ApiRefused (NotFound for 404) or ApiAnswerInvalid.
-    """
+    """The decoded JSON answer of one request (`json=`, `params=` as in httpx; bounds and errors as in `send`)."""
     answer = decode(await send(client, method, path, **options), client)
     if not has_prefects_shape(path, answer):
         raise ApiAnswerInvalid(
@@ -71,20 +74,33 @@ async def request(client: PrefectClient, method: str, path: str, **options: Any)
     return answer
 
 
-async def send(client: PrefectClient, method: str, path: str, **options: Any) -> httpx.Response:
-    """One request within a deadline; errors as in `request`."""
+async def send(
+    client: PrefectClient,
+    method: str,
+    path: str,
+    *,
+    at_most: int = guard.MAX_BYTES,
+    within_s: float | None = None,
+    patience_s: float | None = None,
+    **options: Any,
+) -> httpx.Response:
+    """One request; no more than four of a client run at once.
+
+    at_most: bytes of the answer. within_s: the deadline, with all tries (45 s unless given). patience_s: for how long
+    a busy server is asked again (5 s unless given).
+    Raises ApiUnreachable (TooSlow), ApiRefused (NotFound for 404) or ApiAnswerInvalid (TooLarge).
+    """
     where = client.api_url.host
+    options["extensions"] = {guard.AT_MOST: at_most}
     try:
-        with impatient(), anyio.fail_after(DEADLINE_S):
-            response = await client.request(method, path, **options)  # type: ignore[arg-type]
-            response.raise_for_status()
-            return response
-    except PrefectHTTPStatusError as error:
-        refused = refusal(error.response.status_code, where)
-        refused.status, refused.retry_after_s = error.response.status_code, retry_after_s(error.response)
-        raise refused from None
+        async with guard.bound(client):
+            with impatient(), anyio.fail_after(within_s or DEADLINE_S):
+                ask = partial(client.request, method, path, **options)  # type: ignore[arg-type]
+                return await guard.patiently(ask, guard.PATIENCE_S if patience_s is None else patience_s)
+    except (PrefectHTTPStatusError, ServerIsBusy) as error:
+        raise refusal(error.response, where) from None
     except (httpx.TimeoutException, TimeoutError):
-        raise ApiUnreachable(
+        raise TooSlow(
             f"The Prefect server at {where} did not answer in time.", "Try again in a moment; it may be overloaded."
         ) from None
     except (httpx.TransportError, httpx.InvalidURL):
@@ -99,17 +115,24 @@ async def send(client: PrefectClient, method: str, path: str, **options: Any) ->
 
 
 def impatient() -> SettingsContext:
-    """Two retries instead of five: a person is waiting, and is told sooner."""
+    """One retry of a broken line instead of five: a person is waiting, and is told sooner."""
     return SettingsContext(profile=get_settings_context().profile, settings=_settings())
 
 
 @cache
 def _settings() -> Settings:
-    return get_current_settings().copy_with_update(updates={PREFECT_CLIENT_MAX_RETRIES: 2})
+    return get_current_settings().copy_with_update(updates={PREFECT_CLIENT_MAX_RETRIES: 1})
 
 
-def refusal(status: int, where: str) -> ApiRefused:
+def refusal(response: httpx.Response, where: str) -> ApiRefused:
     """What an HTTP error means, in words."""
+    wait_s = retry_after_s(response)
+    refused = _refusal(response.status_code, where, f"{wait_s:.0f} s" if wait_s else "a minute")
+    refused.status, refused.retry_after_s = response.status_code, wait_s
+    return refused
+
+
+def _refusal(status: int, where: str, wait: str) -> ApiRefused:
     if status == 404:
         return NotFound(f"The Prefect server at {where} does not know this.", "Check the id, or the tenant's api_url.")
     if status in (401, 403):
@@ -117,34 +140,26 @@ def refusal(status: int, where: str) -> ApiRefused:
             f"The Prefect server at {where} refused the tenant's key.",
             "Ask whoever configured the tenant to check its api_key or auth_string.",
         )
-    if status == 429:
-        return ApiRefused(f"The Prefect server at {where} asks for fewer requests.", "Wait a minute, then refresh.")
     if status == 400:
         return ApiRefused(
             f"The Prefect server at {where} refused this request.",
-            "A graph above its limit of nodes (10,000 by default) is one reason.",
+            "It may be older or newer than flowdag supports: see the README for the range.",
         )
     if status == 422:
         return ApiRefused(
             f"The Prefect server at {where} does not understand this request.",
             "It may be older than flowdag supports: see the README for the range.",
         )
+    if status == 429:
+        return ApiRefused(f"The Prefect server at {where} asks for fewer requests.", f"Wait {wait}, then refresh.")
+    if status in guard.BUSY:
+        return ApiRefused(
+            f"The Prefect server at {where} is busy or being maintained (HTTP {status}).",
+            f"Wait {wait}, then refresh; if it stays, look at its log.",
+        )
     return ApiRefused(
         f"The Prefect server at {where} had an error of its own (HTTP {status}).", "Try again; then look at its log."
     )
-
-
-def retry_after_s(response: httpx.Response) -> float | None:
-    """For how many seconds the server asks to be left alone (`Retry-After`: seconds or a date); None if it does not."""
-    asked = response.headers.get("Retry-After", "")
-    try:
-        return max(0.0, float(asked) if asked.isdigit() else _seconds_until(asked))
-    except (TypeError, ValueError):
-        return None
-
-
-def _seconds_until(date: str) -> float:
-    return (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
 
 
 def decode(response: httpx.Response, client: PrefectClient) -> Any:

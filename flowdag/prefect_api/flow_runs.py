@@ -13,6 +13,7 @@ from prefect.client.orchestration import PrefectClient
 from flowdag.errors import RunNotFound
 from flowdag.model import FlowRun
 from flowdag.prefect_api.client import NotFound, request
+from flowdag.prefect_api.reading import each
 from flowdag.prefect_api.scope import scope_filter
 
 if TYPE_CHECKING:
@@ -109,15 +110,18 @@ async def read_flow_run(client: PrefectClient, run_id: str) -> FlowRun:
 async def read_subflow_runs(client: PrefectClient, run_ids: Sequence[str]) -> list[dict[str, Any]]:
     """The flow runs that these flow runs called directly, as Prefect's rows, the earliest first."""
     rows: dict[str, dict[str, Any]] = {}
-    for start in range(0, len(run_ids), PAGE):
+
+    async def read(start: int) -> None:
         parents = {"flow_runs": {"parent_flow_run_id": {"any_": list(run_ids[start : start + PAGE])}}}
         for offset in range(0, 1_000_000, PAGE):
             page = {"sort": "EXPECTED_START_TIME_ASC", "limit": PAGE, "offset": offset}
             answer = await request(client, "POST", "/flow_runs/filter", json=parents | page)
-            rows |= {row["id"]: row for row in answer}
+            rows.update({row["id"]: row for row in answer})
             if len(answer) < PAGE:
                 break
-    return list(rows.values())
+
+    await each(read, range(0, len(run_ids), PAGE))
+    return sorted(rows.values(), key=lambda row: (row.get("expected_start_time") or "", row["id"]))
 
 
 async def with_names(client: PrefectClient, rows: Sequence[dict[str, Any]]) -> tuple[FlowRun, ...]:

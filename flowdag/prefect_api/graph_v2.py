@@ -14,11 +14,14 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 
-from flowdag.errors import ApiAnswerInvalid, RunNotFound
-from flowdag.prefect_api.client import NotFound, request
+from flowdag.errors import ApiAnswerInvalid, ApiRefused, RunNotFound
+from flowdag.prefect_api.client import NotFound, TooSlow, request
 from flowdag.prefect_api.flow_runs import moment
+from flowdag.prefect_api.guard import TooLarge
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_BYTES, DEADLINE_S = 20_000_000, 20.0  # 160 tasks with all-to-all edges have 12 MB and take 8 s
+INSTEAD = "flowdag.read_run reads it from its task runs, at any size."
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ async def read_flow_run_graph(
 
     since: only nodes that have not ended, or ended at or after it; must be aware of its time zone (ValueError
         otherwise). It is always sent: some servers fail on their own default.
-    Raises RunNotFound, ApiUnreachable, ApiRefused (also above the server's limit of nodes), ApiAnswerInvalid.
+    Raises RunNotFound, ApiUnreachable, ApiRefused, ApiAnswerInvalid; of these TooLarge above 20 MB or the server's
+        limit of nodes, and TooSlow after 20 s.
     """
     since = since or BEGINNING
     if since.tzinfo is None:
@@ -86,9 +90,18 @@ async def read_flow_run_graph(
     params = {"since": since.astimezone(UTC).isoformat().replace("+00:00", "Z")}
     try:
         run_id = UUID(str(flow_run_id))
-        answer = await request(client, "GET", f"/flow_runs/{run_id}/graph-v2", params=params)
+        path = f"/flow_runs/{run_id}/graph-v2"
+        answer = await request(client, "GET", path, params=params, at_most=MAX_BYTES, within_s=DEADLINE_S)
     except (ValueError, NotFound):
         raise RunNotFound from None
+    except TooLarge:
+        raise TooLarge(f"The graph of this run is larger than {MAX_BYTES / 1e6:.0f} MB.", INSTEAD) from None
+    except ApiRefused as refused:
+        if refused.status != 400:
+            raise
+        raise TooLarge("The graph of this run is larger than the Prefect server's limit of nodes.", INSTEAD) from None
+    except TooSlow:
+        raise TooSlow(f"The graph of this run took longer than {DEADLINE_S:.0f} s.", INSTEAD) from None
     try:
         return _answer(answer)
     except (KeyError, TypeError, ValueError, AttributeError):

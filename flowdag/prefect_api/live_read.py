@@ -18,9 +18,11 @@ from flowdag.prefect_api.assemble import Row
 from flowdag.prefect_api.client import NotFound, decode, has_prefects_shape, request, send, server_now
 from flowdag.prefect_api.flow_runs import flow_run, names, read_subflow_runs
 from flowdag.prefect_api.graph_v2 import GraphAnswer, GraphNode, read_flow_run_graph
+from flowdag.prefect_api.guard import AT_ONCE
 from flowdag.prefect_api.live import Watched
 from flowdag.prefect_api.read_run import HISTORIES, read_raw
-from flowdag.prefect_api.task_runs import AT_ONCE, PAGE, Progress, read_histories, read_task_runs
+from flowdag.prefect_api.reading import Progress
+from flowdag.prefect_api.task_runs import PAGE, read_histories, read_task_runs
 
 T = TypeVar("T")
 BUSY = (429, 502, 503)

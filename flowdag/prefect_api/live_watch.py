@@ -13,7 +13,7 @@ from flowdag.prefect_api import live
 from flowdag.prefect_api.client import Client
 from flowdag.prefect_api.live import Watched
 from flowdag.prefect_api.live_read import begin, poll
-from flowdag.prefect_api.task_runs import Progress
+from flowdag.prefect_api.reading import Progress
 
 Ask = Callable[[Callable[[Client], Awaitable[Watched]]], Watched]
 

@@ -11,7 +11,8 @@ from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.assemble import Raw, assemble
 from flowdag.prefect_api.client import send, server_now
 from flowdag.prefect_api.flow_runs import names, read_flow_run, read_subflow_runs
-from flowdag.prefect_api.task_runs import Progress, read_histories, read_task_runs
+from flowdag.prefect_api.reading import Progress
+from flowdag.prefect_api.task_runs import read_histories, read_task_runs
 
 HISTORIES = 500  # tasks tried more than once whose state history is read: one request each
 
@@ -22,7 +23,7 @@ async def read_run(
     """The graph of one flow run.
 
     depth: how many levels of flow runs are opened: 1 is the run alone, its subflows closed boxes; None is all.
-    progress: called as `progress(task_runs_read, task_runs_in_all)`.
+    progress: called after each page of task runs and each state history.
     Raises RunNotFound, ApiUnreachable, ApiRefused, ApiAnswerInvalid. Callers have passed the scope gate.
     """
     return assemble(*await read_raw(client, flow_run_id, depth, progress))
@@ -39,8 +40,8 @@ async def read_raw(
     retried = [row["id"] for row in task_runs if (row.get("run_count") or 0) > 1]
     rerun = [row["id"] for row in subflows if (row.get("run_count") or 0) > 1]
     rerun += [run.id] if run.attempts > 1 else []
-    histories = await read_histories(client, "task_run", retried[:HISTORIES])
-    histories |= await read_histories(client, "flow_run", rerun[:HISTORIES])
+    histories = await read_histories(client, "task_run", retried[:HISTORIES], progress)
+    histories |= await read_histories(client, "flow_run", rerun[:HISTORIES], progress)
     skipped = max(0, len(retried) - HISTORIES) + max(0, len(rerun) - HISTORIES)
     notes = [f"The tries of {skipped} retried tasks were not read one by one."] if skipped else []
     flow_names = await names(client, "flows", {row["flow_id"] for row in subflows})

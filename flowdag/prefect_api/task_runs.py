@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-import anyio
 from prefect.client.orchestration import PrefectClient
 
 from flowdag.errors import ApiAnswerInvalid
 from flowdag.prefect_api.client import NotFound, request
+from flowdag.prefect_api.guard import AT_ONCE
+from flowdag.prefect_api.reading import Progress, counting, each
 
-PAGE = 200
-AT_ONCE = 4  # on SQLite more requests at once gain nothing (measured)
+PAGE = 200  # the server's own limit
+WORTH_SPLITTING = 3  # pages in a stretch, at least: to find where it begins costs a request
+PATIENCE_S = 30.0  # for each page: whoever waits sees how far it is
 
-Progress = Callable[[int, int], None]
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Some flow runs' task runs that are expected to start from `after` on and until `before`; `pages` at most."""
+
+    flow_run_ids: Sequence[str]
+    pages: int
+    after: str | None = None
+    before: str | None = None
 
 
 async def read_task_runs(
@@ -22,16 +35,23 @@ async def read_task_runs(
 ) -> list[dict[str, Any]]:
     """All task runs of these flow runs, as Prefect's rows, by expected start.
 
-    `progress(read, in_all)` is called after each page. Raises ApiAnswerInvalid if the server holds back some.
+    `progress` is called after each page. Raises ApiAnswerInvalid if the server holds back some.
     """
-    chunks = [list(flow_run_ids[at : at + PAGE]) for at in range(0, len(flow_run_ids), PAGE)]
-    in_all = sum([await count_task_runs(client, chunk) for chunk in chunks])
+    chunks = [tuple(flow_run_ids[at : at + PAGE]) for at in range(0, len(flow_run_ids), PAGE)]
+    counts: dict[tuple[str, ...], int] = {}
+    stretches: list[_Stretch] = []
     rows: dict[str, dict[str, Any]] = {}
-    for chunk in chunks:
-        await _read_by_key(client, chunk, rows, lambda: progress and progress(len(rows), in_all))
+
+    async def divide(chunk: tuple[str, ...]) -> None:
+        counts[chunk] = await count_task_runs(client, chunk)
+        stretches.extend(await _stretches(client, chunk, counts[chunk]))
+
+    await each(divide, chunks)
+    in_all = sum(counts.values())
+    tell = counting("task runs", in_all, progress)
+    await each(lambda stretch: _read_by_key(client, stretch, rows, tell), stretches)
     if len(rows) < in_all:  # rows without an expected start stand outside the key's order
-        for chunk in chunks:
-            await _read_by_offset(client, chunk, rows)
+        await each(lambda chunk: _read_by_offset(client, chunk, counts[chunk], rows, tell), chunks)
     if len(rows) < in_all:
         raise ApiAnswerInvalid(
             f"The Prefect server gave only {len(rows)} of {in_all} task runs.", "Refresh; if it stays, see its log."
@@ -44,18 +64,37 @@ async def count_task_runs(client: PrefectClient, flow_run_ids: Sequence[str]) ->
     return int(await request(client, "POST", "/task_runs/count", json=_of(flow_run_ids)))
 
 
+async def _stretches(client: PrefectClient, flow_run_ids: Sequence[str], count: int) -> list[_Stretch]:
+    """What can be read at once: as many stretches as requests, of about the same length."""
+    parts = min(AT_ONCE, count // (WORTH_SPLITTING * PAGE))
+    begins: list[str] = []
+
+    async def find(part: int) -> None:
+        page = _page(flow_run_ids, offset=count * part // parts) | {"limit": 1}
+        for row in await request(client, "POST", "/task_runs/filter", json=page, patience_s=PATIENCE_S):
+            begins.append(row.get("expected_start_time"))
+
+    await each(find, range(1, parts))
+    ends: dict[str, str] = {}
+    for begin in sorted(filter(None, map(str, begins))):
+        with suppress(ValueError, OverflowError):
+            # both bounds of the server's filter are inclusive, and a whole stretch may lie in one instant
+            ends[begin] = (datetime.fromisoformat(begin) - timedelta(microseconds=1)).isoformat()
+    pages = 3 + 2 * count // PAGE  # each page begins with some rows of the one before
+    bounds = zip([None, *ends], [*ends.values(), None], strict=True)
+    return [_Stretch(flow_run_ids, pages, after, before) for after, before in bounds]
+
+
 async def _read_by_key(
-    client: PrefectClient, flow_run_ids: Sequence[str], rows: dict[str, dict[str, Any]], report: Callable[[], object]
+    client: PrefectClient, stretch: _Stretch, rows: dict[str, dict[str, Any]], tell: Callable[[int], None]
 ) -> None:
     """Pages that each begin at the last page's last expected start: deep offsets cost the server more and more."""
-    after, offset = None, 0
-    while True:
-        body = _of(flow_run_ids) | {"sort": "EXPECTED_START_TIME_ASC", "limit": PAGE, "offset": offset}
-        if after:
-            body["task_runs"]["expected_start_time"] = {"after_": after}
-        page = await request(client, "POST", "/task_runs/filter", json=body)
-        rows |= {row["id"]: row for row in page}
-        report()
+    after, offset = stretch.after, 0
+    for _ in range(stretch.pages):
+        body = _page(stretch.flow_run_ids, offset, after_=after, before_=stretch.before)
+        page = await request(client, "POST", "/task_runs/filter", json=body, patience_s=PATIENCE_S)
+        rows.update({row["id"]: row for row in page})
+        tell(len(rows))
         if len(page) < PAGE:
             return
         last = page[-1].get("expected_start_time")
@@ -64,61 +103,67 @@ async def _read_by_key(
         after = after if last is None else last
 
 
-async def _read_by_offset(client: PrefectClient, flow_run_ids: Sequence[str], rows: dict[str, dict[str, Any]]) -> None:
-    offset = 0
-    while True:
-        body = _of(flow_run_ids) | {"sort": "ID_DESC", "limit": PAGE, "offset": offset}
-        page = await request(client, "POST", "/task_runs/filter", json=body)
-        rows |= {row["id"]: row for row in page}
+async def _read_by_offset(
+    client: PrefectClient,
+    flow_run_ids: Sequence[str],
+    count: int,
+    rows: dict[str, dict[str, Any]],
+    tell: Callable[[int], None],
+) -> None:
+    for offset in range(0, count + PAGE, PAGE):
+        body = _page(flow_run_ids, offset) | {"sort": "ID_DESC"}
+        page = await request(client, "POST", "/task_runs/filter", json=body, patience_s=PATIENCE_S)
+        rows.update({row["id"]: row for row in page})
+        tell(len(rows))
         if len(page) < PAGE:
             return
-        offset += PAGE
+
+
+def _page(flow_run_ids: Sequence[str], offset: int = 0, **expected_start: str | None) -> dict[str, Any]:
+    body = _of(flow_run_ids) | {"sort": "EXPECTED_START_TIME_ASC", "limit": PAGE, "offset": offset}
+    if window := {bound: at for bound, at in expected_start.items() if at}:
+        body["task_runs"]["expected_start_time"] = window
+    return body
 
 
 def _of(flow_run_ids: Sequence[str]) -> dict[str, Any]:
     return {"task_runs": {"flow_run_id": {"any_": list(flow_run_ids)}}}
 
 
-async def read_histories(client: PrefectClient, kind: str, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """The states that each task run (`kind` = `task_run`) or flow run (`flow_run`) went through, the earliest first."""
+async def read_histories(
+    client: PrefectClient, kind: str, ids: Sequence[str], progress: Progress | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """The states that each task run (`kind` = `task_run`) or flow run (`flow_run`) went through, the earliest first.
+
+    One request a run; `progress` is called after each.
+    """
     found: dict[str, list[dict[str, Any]]] = {}
-    limit = anyio.CapacityLimiter(AT_ONCE)
+    tell = counting("tries of retried tasks" if kind == "task_run" else "attempts of flow runs", len(ids), progress)
 
     async def read(run_id: str) -> None:
-        async with limit:
-            states = await request(client, "GET", f"/{kind}_states/", params={f"{kind}_id": run_id})
+        params = {f"{kind}_id": run_id}
+        states = await request(client, "GET", f"/{kind}_states/", params=params, patience_s=PATIENCE_S)
         found[run_id] = sorted(states, key=lambda state: state["timestamp"])
+        tell(len(found))
 
-    await _each(read, ids)
+    await each(read, ids)
     return found
 
 
 async def count_by_state(client: PrefectClient, flow_run_ids: Sequence[str]) -> dict[str, dict[str, int]]:
     """For each flow run its task runs by state type, e.g. `{"COMPLETED": 12, "FAILED": 1}`; subflows count as one.
 
-    One request a run (`/ui/task_runs/count`, which the server's own pages use), four at once. Where the API has no such
-    path the answer is empty.
+    One request a run (`/ui/task_runs/count`, which the server's own pages use). Where the API has no such path the
+    answer is empty.
     """
     found: dict[str, dict[str, int]] = {}
-    limit = anyio.CapacityLimiter(AT_ONCE)
 
     async def count(run_id: str) -> None:
         try:
-            async with limit:
-                counts = await request(client, "POST", "/ui/task_runs/count", json=_of([run_id]))
+            counts = await request(client, "POST", "/ui/task_runs/count", json=_of([run_id]))
         except NotFound:
             return
         found[run_id] = {state: int(number) for state, number in counts.items() if number}
 
-    await _each(count, flow_run_ids)
+    await each(count, flow_run_ids)
     return found
-
-
-async def _each(work: Callable[[str], Any], ids: Sequence[str]) -> None:
-    """Run `work` for every id; the first failure ends all, and is raised as it was."""
-    try:
-        async with anyio.create_task_group() as group:
-            for run_id in ids:
-                group.start_soon(work, run_id)
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import logging
+import threading
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+import anyio
 import pytest
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, Settings, get_current_settings
 from pydantic import SecretStr
@@ -17,10 +20,13 @@ from pydantic import SecretStr
 from flowdag.demo.processes import free_port
 from flowdag.errors import ApiAnswerInvalid, ApiRefused, ApiUnreachable, FlowdagError, RunNotFound
 from flowdag.prefect_api import client as client_module
-from flowdag.prefect_api.client import server_version
+from flowdag.prefect_api import guard
+from flowdag.prefect_api.client import Client, server_version
 from flowdag.prefect_api.flow_runs import count_runs, list_runs, read_flow_run
+from flowdag.prefect_api.guard import TooLarge
 from flowdag.prefect_api.read_run import read_run
 from flowdag.prefect_api.scope import require_visible
+from flowdag.prefect_api.task_runs import read_histories, read_task_runs
 from flowdag.tenants import Scope, Tenant
 from tests import misbehaving
 from tests.misbehaving import Answer, Request, as_json, without_csrf
@@ -40,8 +46,9 @@ def no_retries() -> Settings:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No retries: their pauses are Prefect's and grow to seconds."""
+    """No retries, neither Prefect's nor flowdag's: their pauses grow to seconds."""
     monkeypatch.setattr(client_module, "_settings", no_retries)
+    monkeypatch.setattr(guard, "PATIENCE_S", 0)
 
 
 def whom(api_url: str) -> Tenant:
@@ -80,8 +87,8 @@ REFUSALS = [
     (422, ApiRefused, "does not understand this request"),
     (429, ApiRefused, "asks for fewer requests"),
     (500, ApiRefused, "an error of its own (HTTP 500)"),
-    (502, ApiRefused, "an error of its own (HTTP 502)"),
-    (503, ApiRefused, "an error of its own (HTTP 503)"),
+    (502, ApiRefused, "is busy or being maintained (HTTP 502)"),
+    (503, ApiRefused, "is busy or being maintained (HTTP 503)"),
 ]
 
 
@@ -184,24 +191,141 @@ def test_a_server_that_drips(monkeypatch: pytest.MonkeyPatch, answering: Answeri
     assert "did not answer in time" in error.what
 
 
-def test_maintenance_that_does_not_end(monkeypatch: pytest.MonkeyPatch, caplog: Caplog) -> None:
-    """Prefect's client asks again for ever while a server says that it is being maintained."""
-    monkeypatch.setattr(client_module, "DEADLINE_S", 0.5)
+@pytest.mark.usefixtures("impatient")
+def test_maintenance_that_does_not_end(caplog: Caplog) -> None:
+    """Prefect's own client asks again for ever while a server says that it is being maintained."""
     resting = as_json({}, 503, **{"Prefect-Maintenance": "true", "Retry-After": "0.1"})
     with misbehaving.answering(lambda _: resting) as api_url:
-        assert isinstance(failure(api_url, caplog), ApiUnreachable)
+        assert "being maintained" in failure(api_url, caplog).what
 
 
-def test_too_many_requests_are_tried_again_as_often_as_a_person_waits(caplog: Caplog) -> None:
+@pytest.mark.parametrize("status", [429, 502, 503])
+def test_a_busy_server_is_asked_again_as_often_as_a_person_waits(status: int, caplog: Caplog) -> None:
+    """After half a second, one and two; four more would be too long."""
     asked: list[Request] = []
 
     def answer(request: Request) -> Answer:
         asked.append(request)
-        return as_json({}, 429, **{"Retry-After": "0"})
+        return as_json({}, status)
 
     with misbehaving.answering(without_csrf(answer)) as api_url:
-        assert isinstance(failure(api_url, caplog), ApiRefused)
-    assert len([request for request in asked if request.path.endswith("/flow_runs/filter")]) == 3
+        error = failure(api_url, caplog)
+    assert isinstance(error, ApiRefused)
+    assert (error.status, error.retry_after_s) == (status, None)
+    assert len(asked) == 4
+
+
+def test_a_pause_that_is_asked_for_is_made() -> None:
+    asked: list[float] = []
+
+    def answer(_: Request) -> Answer:
+        asked.append(time.monotonic())
+        return as_json({}, 429, **{"Retry-After": "2"}) if len(asked) == 1 else as_json(7)
+
+    with misbehaving.answering(without_csrf(answer)) as api_url:
+        assert ask(whom(api_url), lambda client: count_runs(client, Scope())) == 7
+    first, second = asked
+    assert second - first >= 2
+
+
+def test_a_pause_longer_than_a_person_waits_is_told(caplog: Caplog) -> None:
+    asked: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        asked.append(request)
+        return as_json({}, 429, **{"Retry-After": "120"})
+
+    with misbehaving.answering(without_csrf(answer)) as api_url:
+        error = failure(api_url, caplog)
+    assert error.todo == "Wait 120 s, then refresh."
+    assert isinstance(error, ApiRefused)
+    assert error.retry_after_s == 120
+    assert len(asked) == 1
+
+
+# --- answers without end ---------------------------------------------------------------------------------------------
+
+MB = 1_000_000
+
+
+class Flood:
+    """Sends up to 200 MB, and counts what has gone."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def __call__(self, line: Any) -> None:
+        for _ in range(200):
+            line.write(b" " * MB)
+            self.sent += MB
+
+
+def test_a_flood_is_cut_off(answering: Answering, caplog: Caplog) -> None:
+    flood = Flood()
+    with answering(lambda _: Answer(200, b"[", length=200 * MB, then=flood)) as api_url:
+        error = failure(api_url, caplog)
+    assert isinstance(error, TooLarge)
+    assert "larger than 64 MB" in error.what
+    assert flood.sent < 100 * MB  # some lies in the sockets
+
+
+def test_a_flood_that_comes_packed_is_cut_off(answering: Answering, caplog: Caplog) -> None:
+    packed = gzip.compress(b" " * 200 * MB)
+    with answering(lambda _: Answer(200, packed, {"Content-Encoding": "gzip"})) as api_url:
+        assert isinstance(failure(api_url, caplog), TooLarge)
+
+
+# --- several requests at once ----------------------------------------------------------------------------------------
+
+
+def test_no_more_than_four_at_once_of_a_client() -> None:
+    busy, most = [0], [0]
+    lock = threading.Lock()
+
+    def answer(_: Request) -> Answer:
+        with lock:
+            busy[0] += 1
+            most[0] = max(most[0], busy[0])
+        time.sleep(0.02)
+        with lock:
+            busy[0] -= 1
+        return as_json([])
+
+    async def two_reads(client: Client) -> None:
+        async with anyio.create_task_group() as group:
+            for kind in ("task_run", "flow_run"):
+                group.start_soon(read_histories, client, kind, [f"{kind}-{number}" for number in range(20)])
+
+    with misbehaving.answering(without_csrf(answer)) as api_url:
+        ask(whom(api_url), two_reads)
+    assert most == [4]
+
+
+def test_a_cancelled_read_ends_and_asks_no_more() -> None:
+    """The server would keep its pages until the test lets it go."""
+    asked: list[str] = []
+    let_go = threading.Event()
+
+    def answer(request: Request) -> Answer:
+        if request.path.endswith("/count"):
+            return as_json(10_000)
+        asked.append(request.path)
+        let_go.wait(60)
+        return as_json([])
+
+    async def read_and_cancel(client: Client) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(read_task_runs, client, [RUN])
+            while len(asked) < 3:
+                await anyio.sleep(0.01)
+            group.cancel_scope.cancel()
+
+    with misbehaving.answering(without_csrf(answer)) as api_url:
+        ask(whom(api_url), read_and_cancel)
+        seen = len(asked)
+        let_go.set()
+        time.sleep(0.3)
+        assert len(asked) == seen
 
 
 def test_a_server_that_recovers_is_no_error() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
 
 from flowdag.errors import ApiAnswerInvalid, RunNotFound
+from flowdag.prefect_api import graph_v2 as graph_v2_module
+from flowdag.prefect_api.client import TooSlow
 from flowdag.prefect_api.graph_v2 import GraphAnswer, read_flow_run_graph
+from flowdag.prefect_api.guard import TooLarge
 from tests.misbehaving import Answer, Request, answering, as_json
 from tests.truth import Truth, ask, tenant
 
@@ -151,6 +155,27 @@ def test_unknown_runs(prefect_server: str, run_id: str) -> None:
 )
 def test_an_answer_of_another_shape(body: object) -> None:
     with answering(lambda _: as_json(body)) as api_url, pytest.raises(ApiAnswerInvalid):
+        ask(tenant(api_url), lambda client: read_flow_run_graph(client, UNKNOWN))
+
+
+def test_a_graph_above_the_servers_limit_of_nodes() -> None:
+    told = {"detail": f"The graph of flow run {UNKNOWN} has more than 10000 nodes."}
+    with answering(lambda _: as_json(told, 400)) as api_url, pytest.raises(TooLarge, match="limit of nodes"):
+        ask(tenant(api_url), lambda client: read_flow_run_graph(client, UNKNOWN))
+
+
+def test_a_graph_of_more_than_20_mb() -> None:
+    node = ["a", {"kind": "task-run", "label": "x" * 1000}]
+    large = as_json(EMPTY | {"nodes": [node] * 20_000})
+    assert 20_000_000 < len(large.body) < 22_000_000
+    with answering(lambda _: large) as api_url, pytest.raises(TooLarge, match="larger than 20 MB"):
+        ask(tenant(api_url), lambda client: read_flow_run_graph(client, UNKNOWN))
+
+
+def test_a_graph_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph_v2_module, "DEADLINE_S", 0.4)
+    slow = Answer(200, b"{", length=1000, then=lambda _: time.sleep(1))
+    with answering(lambda _: slow) as api_url, pytest.raises(TooSlow, match="took longer than"):
         ask(tenant(api_url), lambda client: read_flow_run_graph(client, UNKNOWN))
 
 

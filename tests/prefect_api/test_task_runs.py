@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from flowdag.errors import ApiAnswerInvalid
 from flowdag.prefect_api import task_runs
 from flowdag.prefect_api.read_run import read_run
-from flowdag.prefect_api.task_runs import count_by_state, count_task_runs, read_task_runs
+from flowdag.prefect_api.reading import Reached
+from flowdag.prefect_api.task_runs import count_by_state, count_task_runs, read_histories, read_task_runs
 from tests.misbehaving import Answer, Request, answering, as_json, without_csrf
 from tests.prefect_api.made import DONE, Maker
 from tests.truth import Truth, ask, tenant
@@ -29,14 +31,15 @@ def test_more_than_two_pages_in_one_instant(prefect_server: str) -> None:
     run = make.run("one-instant")
     moments = ["2026-03-01T00:00:00Z"] * 3 + ["2026-03-01T00:00:01.5Z"] * 412 + ["2026-03-01T00:00:02Z"] * 5
     made = {make.task_run(run, state=scheduled(moment)): moment for moment in moments}
-    seen: list[tuple[int, int]] = []
+    seen: list[Reached] = []
     whom = tenant(prefect_server)
-    rows = ask(whom, lambda client: read_task_runs(client, [run], lambda read, in_all: seen.append((read, in_all))))
+    rows = ask(whom, lambda client: read_task_runs(client, [run], seen.append))
     assert len(rows) == 420
     assert {row["id"] for row in rows} == set(made)
     assert [row["expected_start_time"] for row in rows] == sorted(row["expected_start_time"] for row in rows)
-    assert seen[-1] == (420, 420)
-    assert [read for read, _ in seen] == sorted(read for read, _ in seen)
+    assert (seen[-1].what, seen[-1].done) == ("task runs", 420)
+    assert [reached.done for reached in seen] == sorted(reached.done for reached in seen)
+    assert {reached.in_all for reached in seen} == {420}
     assert len(seen) <= 5
     assert ask(whom, lambda client: count_task_runs(client, [run])) == 420
     assert ask(whom, lambda client: count_by_state(client, [run])) == {run: {"SCHEDULED": 420}}
@@ -64,6 +67,17 @@ def test_several_flow_runs_at_once(prefect_server: str) -> None:
 # --- any mixture of moments ------------------------------------------------------------------------------------------
 
 
+def lies_in(window: dict[str, str], moment: str | None) -> bool:
+    """Both bounds are inclusive, and what has no moment passes no bound."""
+    if not window or moment is None:
+        return not window
+    at = datetime.fromisoformat(moment)
+    return all(
+        datetime.fromisoformat(bound) <= at if name == "after_" else at <= datetime.fromisoformat(bound)
+        for name, bound in window.items()
+    )
+
+
 class Table:
     """Answers `/task_runs/filter` and `/count` as Prefect does; rows without a moment sort first, as on SQLite, or
     last, as on PostgreSQL."""
@@ -72,13 +86,15 @@ class Table:
         self.rows: list[dict[str, Any]] = []
         self.nulls_first = True
         self.hidden = 0
+        self.stretches: set[str | None] = set()
 
     def answer(self, request: Request) -> Answer:
         asked = request.json or {}
         if request.path.endswith("/count"):
             return as_json(len(self.rows) + self.hidden)
-        after = asked["task_runs"].get("expected_start_time", {}).get("after_")
-        rows = [r for r in self.rows if not after or (r["expected_start_time"] or "") >= after]
+        window = asked["task_runs"].get("expected_start_time", {})
+        self.stretches.add(window.get("before_"))
+        rows = [row for row in self.rows if lies_in(window, row["expected_start_time"])]
         if asked["sort"] == "EXPECTED_START_TIME_ASC":
             none = "" if self.nulls_first else "9999"
             rows.sort(key=lambda row: row["expected_start_time"] or none)
@@ -94,7 +110,7 @@ def table() -> Any:
         yield held, api_url
 
 
-moments = st.lists(st.one_of(st.none(), st.integers(0, 3)), max_size=20)
+moments = st.lists(st.one_of(st.none(), st.integers(0, 5)), max_size=45)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -110,6 +126,43 @@ def test_no_page_loses_a_task_run(table: tuple[Table, str], moments: Sequence[in
         patch.setattr(task_runs, "PAGE", PAGE)
         rows = ask(tenant(api_url), lambda client: read_task_runs(client, ["run"]))
     assert sorted(row["id"] for row in rows) == [row["id"] for row in held.rows]
+
+
+def test_a_long_run_is_read_in_four_stretches(table: tuple[Table, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    held, api_url = table
+    held.rows = [{"id": f"id-{at:02d}", "expected_start_time": f"2026-01-01T00:00:{at:02d}Z"} for at in range(40)]
+    held.nulls_first, held.hidden = True, 0
+    held.stretches.clear()
+    monkeypatch.setattr(task_runs, "PAGE", PAGE)
+    rows = ask(tenant(api_url), lambda client: read_task_runs(client, ["run"]))
+    assert [row["id"] for row in rows] == [row["id"] for row in held.rows]
+    assert held.stretches == {None, *(f"2026-01-01T00:00:{at:02d}.999999+00:00" for at in (9, 19, 29))}
+
+
+def test_a_server_whose_pages_never_end() -> None:
+    """It pays no heed to what it is asked for: every page is full, and always the same."""
+    page = [{"id": f"id-{at}", "expected_start_time": "2026-01-01T00:00:00Z"} for at in range(200)]
+
+    def answer(request: Request) -> Answer:
+        return as_json(700 if request.path.endswith("/count") else page)
+
+    with (
+        answering(without_csrf(answer)) as api_url,
+        pytest.raises(ApiAnswerInvalid, match="only 200 of 700"),
+    ):
+        ask(tenant(api_url), lambda client: read_task_runs(client, ["run"]))
+
+
+def test_progress_of_histories() -> None:
+    seen: list[Reached] = []
+    state = {"id": "a", "timestamp": "2026-01-01T00:00:00Z"}
+    with answering(without_csrf(lambda _: as_json([state]))) as api_url:
+        ask(tenant(api_url), lambda client: read_histories(client, "task_run", ["a", "b", "c"], seen.append))
+    assert [reached.words for reached in seen] == [f"Reading tries of retried tasks: {done} of 3" for done in (1, 2, 3)]
+
+
+def test_words_of_progress() -> None:
+    assert Reached("task runs", 4200, 50_000, 12.3).words == "Reading task runs: 4,200 of 50,000, about 12 s left"
 
 
 def test_a_server_that_holds_back_rows(table: tuple[Table, str]) -> None:
