@@ -11,6 +11,7 @@ import anyio
 from flowdag.errors import FlowdagError
 from flowdag.prefect_api.client import connect, server_version
 from flowdag.prefect_api.flow_runs import RunQuery, count_runs
+from flowdag.prefect_api.versions import too_old
 from flowdag.tenants import Tenant
 
 LATELY = timedelta(hours=24)
@@ -43,6 +44,8 @@ async def _check(tenant: Tenant) -> Check:
     try:
         async with connect(tenant) as client:
             version = await server_version(client)
+            if refused := too_old(version, client.api_url.host):
+                raise refused
             lately = RunQuery(since=datetime.now(UTC) - LATELY, until=datetime.now(UTC))
             return Check(tenant, version, await count_runs(client, tenant.scope, lately))
     except FlowdagError as error:

@@ -48,9 +48,9 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API URL of a real Prefect server with a home of its own."""
-    from flowdag.demo.server import embedded_server
+    from tests.serving import served
 
-    with embedded_server(tmp_path_factory.mktemp("prefect")) as api_url:
+    with served(tmp_path_factory.mktemp("prefect")) as api_url:
         yield api_url
 
 

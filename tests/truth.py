@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.client import Client, connect
 from flowdag.prefect_api.read_run import read_run
 from flowdag.tenants import Scope, Tenant
-from tests.needs import ROOT
+from tests.serving import flows_path, flows_python
 from tests.waiting import wait_until
 
 T = TypeVar("T")
@@ -115,10 +114,10 @@ class Truth:
 def journalled_runs(api_url: str, home: Path) -> Iterator[Truth]:
     """Run the journal's scenarios one after the other on the server, in a process of their own."""
     file = home / "journal.jsonl"
-    env = clean_env(home, PREFECT_API_URL=api_url, PYTHONPATH=str(ROOT))
+    env = clean_env(home, PREFECT_API_URL=api_url, PYTHONPATH=flows_path(home))
     with (home / "journal.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.journal", str(file)],
+            [flows_python(), "-m", "tests.journal", str(file)],
             env=env,
             cwd=home,
             stdout=log,

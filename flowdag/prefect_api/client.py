@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
@@ -17,8 +17,8 @@ from prefect.context import SettingsContext, get_settings_context
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, Settings, get_current_settings
 
-from flowdag.errors import ApiAnswerInvalid, ApiRefused, ApiUnreachable
-from flowdag.prefect_api import guard
+from flowdag.errors import ApiAnswerInvalid, ApiRefused, ApiUnreachable, FlowdagError
+from flowdag.prefect_api import guard, versions
 from flowdag.prefect_api.guard import ServerIsBusy, retry_after_s
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Client = PrefectClient  # for those who may not import prefect
 
+VERSION_PATH = "/admin/version"
 CONNECT_S, READ_S, DEADLINE_S = 5.0, 30.0, 45.0
 SKEW = timedelta(seconds=2)  # the Date header knows whole seconds only: below this our own clock is the better one
 
@@ -98,7 +99,8 @@ async def send(
                 ask = partial(client.request, method, path, **options)  # type: ignore[arg-type]
                 return await guard.patiently(ask, guard.PATIENCE_S if patience_s is None else patience_s)
     except (PrefectHTTPStatusError, ServerIsBusy) as error:
-        raise refusal(error.response, where) from None
+        too_old = await _told_by_its_version(client, path, error.response)
+        raise too_old or refusal(error.response, where) from None
     except (httpx.TimeoutException, TimeoutError):
         raise TooSlow(
             f"The Prefect server at {where} did not answer in time.", "Try again in a moment; it may be overloaded."
@@ -181,7 +183,7 @@ def has_prefects_shape(path: str, answer: Any) -> bool:
         return isinstance(answer, list) and all(isinstance(row, dict) and "id" in row for row in answer)
     if path.endswith("/count") and not path.startswith("/ui/"):
         return isinstance(answer, int)
-    if path == "/admin/version":
+    if path == VERSION_PATH:
         return isinstance(answer, str)
     return isinstance(answer, dict) and ("id" in answer or path.endswith(("/graph-v2", "/count")))
 
@@ -197,8 +199,18 @@ def server_now(response: httpx.Response) -> datetime:
     return now if abs(ahead) <= SKEW else now + timedelta(seconds=round(ahead.total_seconds()))
 
 
+async def _told_by_its_version(client: PrefectClient, path: str, response: httpx.Response) -> ApiRefused | None:
+    """The words for a server that is too old, asked only where it knows no such path or filter; None for others."""
+    unknown_path = response.status_code == 404 and b'"Not Found"' in response.content[:100]
+    if path == VERSION_PATH or not (unknown_path or response.status_code == 422):
+        return None
+    with suppress(FlowdagError):
+        return versions.too_old(await server_version(client), client.api_url.host)
+    return None
+
+
 async def server_version(client: PrefectClient) -> str:
     """The server's Prefect version, e.g. `3.8.8`; Prefect Cloud tells none: `cloud`."""
     if client.server_type.value == "cloud":
         return "cloud"
-    return str(await request(client, "GET", "/admin/version"))
+    return str(await request(client, "GET", VERSION_PATH))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from prefect.client.orchestration import PrefectClient
 
-from flowdag.errors import RunNotFound
+from flowdag.errors import ApiRefused, RunNotFound
 from flowdag.model import FlowRun
 from flowdag.prefect_api.client import NotFound, request
 from flowdag.prefect_api.reading import each
@@ -72,15 +72,23 @@ async def count_runs(client: PrefectClient, scope: Scope, query: RunQuery = ANY)
     return int(await request(client, "POST", "/flow_runs/count", json=query.body(scope)))
 
 
-async def count_running_at(client: PrefectClient, scope: Scope, query: RunQuery, at: datetime) -> int:
-    """How many top-level flow runs had started by `at`, and ended later or not yet; the query's window is not used."""
+async def count_running_at(client: PrefectClient, scope: Scope, query: RunQuery, at: datetime) -> int | None:
+    """How many top-level flow runs had started by `at`, and ended later or not yet; the query's window is not used.
+
+    None where the server cannot be asked for runs by their end (before 3.0.4).
+    """
     anytime = replace(query, since=None, until=None)
     # is_null_: what never started has an expected start, which the server takes for the start
     began = {"start_time": {"before_": at.isoformat(), "is_null_": False}}
     bodies = [anytime.body(scope, **began, end_time={"after_": at.isoformat()})]
     if not query.states or "RUNNING" in query.states:
         bodies.append(replace(anytime, states=("RUNNING",)).body(scope, **began))
-    return sum([int(await request(client, "POST", "/flow_runs/count", json=body)) for body in bodies])
+    try:
+        return sum([int(await request(client, "POST", "/flow_runs/count", json=body)) for body in bodies])
+    except ApiRefused as refused:
+        if refused.status == 422:
+            return None
+        raise
 
 
 async def list_flow_names(client: PrefectClient, scope: Scope) -> tuple[str, ...]:
