@@ -5,11 +5,13 @@ Times are UTC (`datetime64[us, UTC]`), durations seconds as float, NaT and NaN w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 TIME: Final = "datetime64[us, UTC]"
@@ -109,16 +111,26 @@ class FlowRunGraph:
     notes: tuple[str, ...] = ()
 
 
-def table(columns: Mapping[str, Any] | pd.DataFrame, contract: Mapping[str, str], index: Any = None) -> pd.DataFrame:
-    """A frame with exactly the contract's columns, order and dtypes."""
-    frame = pd.DataFrame({name: columns[name] for name in contract}, index=index, dtype="object")
-    return frame.astype(dict(contract))
+def table(columns: Mapping[str, npt.NDArray[Any]], contract: Mapping[str, str], index: Any = None) -> pd.DataFrame:
+    """A frame with exactly the contract's columns, order and dtypes; times without a time zone are UTC."""
+    index = pd.RangeIndex(len(columns[next(iter(contract))])) if index is None else index
+    return pd.DataFrame({name: _column(columns[name], dtype, index) for name, dtype in contract.items()}, index=index)
 
 
-def times(values: Any) -> pd.Series:
-    """ISO 8601 strings (or None) as UTC times; what cannot be read is NaT."""
-    parsed = pd.to_datetime(pd.Series(values, dtype="object"), utc=True, format="ISO8601", errors="coerce")
-    return pd.Series(parsed.astype(TIME))
+def _column(values: npt.NDArray[Any], dtype: str, index: Any) -> pd.Series:
+    if dtype == TIME:
+        return pd.Series(pd.DatetimeIndex(values).as_unit("us").tz_localize("UTC"), index)
+    return pd.Series(values, index, dtype)
+
+
+def times(values: Sequence[str | None]) -> npt.NDArray[Any]:
+    """ISO 8601 texts (or None) as UTC times, `datetime64[us]`; what cannot be read is NaT."""
+    told = np.fromiter((value is not None for value in values), bool, len(values))
+    texts = pd.Index([value for value in values if value is not None], dtype="object")
+    parsed = pd.to_datetime(texts, utc=True, format="ISO8601", errors="coerce").as_unit("us")
+    found = np.full(len(values), np.datetime64("NaT", "us"))
+    found[told] = parsed.tz_localize(None).to_numpy()
+    return found
 
 
 def seconds(span: pd.Series) -> pd.Series:

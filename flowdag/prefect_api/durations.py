@@ -3,60 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import repeat
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
-from flowdag.model import TIME, FlowRun, seconds
-from flowdag.prefect_api.tries import running_seconds
+from flowdag.model import FlowRun
+from flowdag.prefect_api.columns import Array, State
+from flowdag.prefect_api.edges import Edges
+from flowdag.prefect_api.nodes import Nodes
+from flowdag.prefect_api.tries import Try, running_seconds
 
-Row = Mapping[str, Any]
+SECOND = np.timedelta64(1, "s")
 
 
-def with_durations(
-    nodes: pd.DataFrame,
-    edges: pd.DataFrame,
-    tries: pd.DataFrame,
+def durations(
+    nodes: Nodes,
+    edges: Edges,
+    tries: Mapping[str, Sequence[Try]],
     run: FlowRun,
-    histories: Mapping[str, Sequence[Row]],
+    histories: Mapping[str, Sequence[State]],
     as_of: datetime,
-) -> pd.DataFrame:
+) -> dict[str, Array]:
     """blocked, queue, run, retry and wall seconds; see the design, section 2."""
+    now, start = _utc(as_of), nodes["start"]
     over = _ends_of_flow_runs(nodes, run)
-    bound = over.fillna(pd.Timestamp(as_of))
+    bound = _first_told(over, now)
     # until when the node waited: its start; never started: its end, or its flow run's, or now
-    until = nodes["start"].fillna(nodes["end"]).fillna(bound)
+    until = _first_told(start, nodes["end"], bound)
     # a subflow outlives its caller where it was only set going; a task does not outlive its flow run
-    end = nodes["end"].fillna(bound.mask(nodes["kind"] == "flow-run", pd.Timestamp(as_of)))
-    inputs = edges[edges["plausible"]]
-    ended = end.where(nodes["start"].notna(), bound).reindex(inputs["source"])
-    last_input = (
-        pd.Series(ended.to_numpy(), index=inputs["target"].to_numpy()).groupby(level=0).max().reindex(nodes.index)
-    )
-    created = nodes["expected_start"].fillna(nodes["start"])
-    ready = _utc(last_input).fillna(created)
-    ready = ready.mask(ready < created, created).where(lambda at: at <= until, until)
-    wall = seconds(end - nodes["start"]).clip(lower=0)
-    working = running_seconds(nodes, tries, histories, end).reindex(nodes.index).fillna(wall)
-    stuck = nodes["start"].isna() & over.notna()
-    return nodes.assign(
-        blocked_s=seconds(ready - created).clip(lower=0),
-        queue_s=seconds(until - ready).clip(lower=0).mask(stuck),
-        run_s=working.where(wall.notna()),
-        retry_s=(wall - working).clip(lower=0),
-        wall_s=wall,
-        tries=nodes["tries"].astype("int64"),
-    )
-
-
-def _ends_of_flow_runs(nodes: pd.DataFrame, run: FlowRun) -> pd.Series:
-    """For each node the end of the flow run that it belongs to; NaT while that runs."""
-    ends = nodes.loc[nodes["kind"] == "flow-run", "end"].to_dict() | {
-        run.id: pd.Timestamp(run.end) if run.end else pd.NaT
+    end = _first_told(nodes["end"], np.where(nodes["kind"] == "flow-run", now, bound))
+    created = _first_told(nodes["expected_start"], start)
+    last_input = _last_inputs(edges, np.where(np.isnat(start), bound, end))
+    ready = np.fmin(np.fmax(last_input, created), until)
+    wall = _seconds(start, end)
+    running = running_seconds(nodes, tries, histories, end)
+    working = np.where(np.isnan(running), wall, running)
+    return {
+        "blocked_s": _seconds(created, ready),
+        "queue_s": np.where(np.isnat(start) & ~np.isnat(over), np.nan, _seconds(ready, until)),
+        "run_s": np.where(np.isnan(wall), np.nan, working),
+        "retry_s": np.maximum(wall - working, 0),
+        "wall_s": wall,
     }
-    return _utc(nodes["flow_run_id"].map(ends))
 
 
-def _utc(values: pd.Series) -> pd.Series:
-    return pd.Series(pd.to_datetime(values, utc=True).astype(TIME))
+def _ends_of_flow_runs(nodes: Nodes, run: FlowRun) -> Array:
+    """For each node the end of the flow run that it belongs to; NaT while that runs."""
+    subflows = np.flatnonzero(nodes["kind"] == "flow-run")
+    size = len(nodes)
+    places = {**dict(zip(nodes["id"][subflows], subflows.tolist(), strict=True)), run.id: size}
+    ends: Array = np.append(nodes["end"], np.array([_utc(run.end), _utc(None)]))
+    place = np.fromiter(map(places.get, nodes["flow_run_id"], repeat(size + 1)), "int64", size)
+    return np.asarray(ends[place])
+
+
+def _last_inputs(edges: Edges, ended: Array) -> Array:
+    """When the last input of each node ended, of those that were possible; NaT without inputs."""
+    last = np.full(len(ended), np.datetime64("NaT", "us"))
+    sound = edges.plausible
+    np.fmax.at(last, edges.target[sound], ended[edges.source[sound]])
+    return last
+
+
+def _first_told(*times: Any) -> Array:
+    """Of several times the first that is not NaT, one by one."""
+    found = times[-1]
+    for earlier in reversed(times[:-1]):
+        found = np.where(np.isnat(earlier), found, earlier)
+    return np.asarray(found)
+
+
+def _seconds(begin: Array, end: Array) -> Array:
+    """Seconds from one time to the other, NaN where one is NaT; nothing is shorter than 0."""
+    return np.maximum((end - begin) / SECOND, 0)
+
+
+def _utc(at: datetime | None) -> np.datetime64:
+    return np.datetime64(at and at.astimezone(UTC).replace(tzinfo=None), "us")
