@@ -99,7 +99,7 @@ async def send(
                 ask = partial(client.request, method, path, **options)  # type: ignore[arg-type]
                 return await guard.patiently(ask, guard.PATIENCE_S if patience_s is None else patience_s)
     except (PrefectHTTPStatusError, ServerIsBusy) as error:
-        too_old = await _told_by_its_version(client, path, error.response)
+        too_old = await _told_by_its_version(client, path, error.response, options.get("json"))
         raise too_old or refusal(error.response, where) from None
     except (httpx.TimeoutException, TimeoutError):
         raise TooSlow(
@@ -199,13 +199,15 @@ def server_now(response: httpx.Response) -> datetime:
     return now if abs(ahead) <= SKEW else now + timedelta(seconds=round(ahead.total_seconds()))
 
 
-async def _told_by_its_version(client: PrefectClient, path: str, response: httpx.Response) -> ApiRefused | None:
+async def _told_by_its_version(
+    client: PrefectClient, path: str, response: httpx.Response, asked: Any
+) -> ApiRefused | None:
     """The words for a server that is too old, asked only where it knows no such path or filter; None for others."""
     unknown_path = response.status_code == 404 and b'"Not Found"' in response.content[:100]
     if path == VERSION_PATH or not (unknown_path or response.status_code == 422):
         return None
     with suppress(FlowdagError):
-        return versions.too_old(await server_version(client), client.api_url.host)
+        return versions.too_old(await server_version(client), client.api_url.host, asked)
     return None
 
 

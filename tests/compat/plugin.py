@@ -6,18 +6,66 @@ import os
 
 import pytest
 
+from flowdag.prefect_api.versions import OLDEST
+
 VERSION = tuple(map(int, os.environ["COMPAT_VERSION"].split(".")))
 
-# test, before which version, why it fails there; every one is tried, and must fail
-KNOWN: list[tuple[str, tuple[int, ...], str]] = []
+HIDDEN = "its graph-v2 hides what never started"
+UNLINKED = "it does not record that a subflow's result was given to another task or subflow"
+ONE_TAG = "it cannot be asked for runs with any of several tags"
+NOT_AGAIN = "a flow that is tried again takes over the result of a subflow that was completed"
+# before which version, why it is so, and the tests that fail of it; each of them is tried, and must fail
+KNOWN = (
+    (
+        (3, 7, 5),
+        HIDDEN,
+        ("test_both_graphs_have_the_same_nodes[failing]", "test_both_graphs_have_the_same_edges[failing]"),
+    ),
+    (
+        (3, 4, 0),
+        UNLINKED,
+        ("test_edges[nightly]", "test_subflows_handed_on_as_result_and_as_state"),
+    ),
+    (
+        (3, 1, 5),
+        ONE_TAG,
+        (
+            "test_lists_hold_the_scope[scope2-expected2]",
+            "test_a_viewers_filters_only_narrow[scope3-query3-expected3]",
+            "test_a_viewers_filters_only_narrow[scope4-query4-expected4]",
+            "test_a_viewers_filters_only_narrow[scope5-query5-expected5]",
+        ),
+    ),
+    (
+        (3, 2, 0),
+        NOT_AGAIN,
+        (
+            "test_attempts_are_told_apart",
+            "test_one_wrapper_and_two_subflow_runs",
+            "test_each_attempt_is_a_graph_of_its_own",
+            "test_both_graphs_have_the_same_edges[twice]",
+        ),
+    ),
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what asks no Prefect server; mark what other versions cannot do."""
-    asking = [item for item in items if "prefect_server" in getattr(item, "fixturenames", ())]
-    config.hook.pytest_deselected(items=[item for item in items if item not in asking])
-    items[:] = asking
+    """Leave out what asks no Prefect server, or what this version cannot run; mark what it does differently."""
+    kept = [item for item in items if _is_for_this_version(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+    for module in {item.module for item in items if isinstance(item, pytest.Function)}:
+        if hasattr(module, "TOLERANCE_S"):
+            module.TOLERANCE_S = 3.0  # `make compat` lets everything else on the machine go first
     for item in items:
-        for test, before, why in KNOWN:
-            if test in (item.name, getattr(item, "originalname", "")) and before > VERSION:
+        for before, why, tests in KNOWN:
+            if before > VERSION and item.name in tests:
                 item.add_marker(pytest.mark.xfail(reason=why, strict=True))
+
+
+def _is_for_this_version(item: pytest.Item) -> bool:
+    needs = getattr(item, "fixturenames", ())
+    asked = item.path.parent.name == "compat" or ("prefect_server" in needs and VERSION >= OLDEST)
+    # the journal's flows are Prefect 3's; tests of this folder are for some versions only
+    runs = VERSION >= (3,) or "truth" not in needs
+    return asked and runs and not any(mark.args[0] for mark in item.iter_markers("skipif"))

@@ -23,7 +23,7 @@ from flowdag.prefect_api.flow_runs import ANY, count_running_at, list_runs
 from flowdag.prefect_api.graph_v2 import read_flow_run_graph
 from flowdag.prefect_api.read_run import read_run
 from flowdag.prefect_api.task_runs import count_by_state
-from flowdag.prefect_api.versions import OLDEST
+from flowdag.prefect_api.versions import OLDEST, TAGS_ANY
 from flowdag.tenants import Scope
 from tests.compat.plugin import VERSION
 from tests.needs import ROOT
@@ -33,6 +33,7 @@ from tests.truth import ask, tenant
 TOLD = ".".join(map(str, VERSION))
 in_range = pytest.mark.skipif(VERSION < OLDEST, reason="too old to be read")
 too_old = pytest.mark.skipif(VERSION >= OLDEST, reason="is read")
+before_any_of_several_tags = pytest.mark.skipif(not OLDEST <= VERSION < TAGS_ANY, reason="knows them, or nothing")
 of_prefect_2 = pytest.mark.skipif(not OLDEST <= VERSION < (3,), reason="Prefect 3 runs the journal instead")
 
 
@@ -73,6 +74,15 @@ def test_running_at_a_moment(prefect_server: str) -> None:
     """Before 3.0.4 a server cannot be asked for runs by their end."""
     found = ask(tenant(prefect_server), lambda client: count_running_at(client, Scope(), ANY, datetime.now(UTC)))
     assert found is None if VERSION < (3, 0, 4) else found is not None
+
+
+@before_any_of_several_tags
+def test_a_scope_of_several_tags_gets_one_clear_sentence(prefect_server: str) -> None:
+    with pytest.raises(ApiRefused) as raised:
+        ask(tenant(prefect_server), lambda client: list_runs(client, Scope(tags=("a", "b"))))
+    assert raised.value.what == (
+        f"The Prefect server at 127.0.0.1 is version {TOLD}: a scope of several tags needs 3.1.5 or newer."
+    )
 
 
 # --- Prefect 2 -------------------------------------------------------------------------------------------------------
