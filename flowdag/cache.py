@@ -7,10 +7,12 @@ the scope gate here, so that no page can forget it.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 import pandas as pd
@@ -20,11 +22,16 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from flowdag.analysis.drawing import Drawing, View, draw
 from flowdag.analysis.timings import by_task_name, by_task_run
 from flowdag.errors import UnknownTenant
+from flowdag.jobs import Job
 from flowdag.model import FlowRun, FlowRunGraph
-from flowdag.prefect_api import artifacts, flow_runs, logs, read_run, scope, task_runs
+from flowdag.prefect_api import artifacts, flow_runs, logs, scope, task_runs
 from flowdag.prefect_api.client import Client, connect
 from flowdag.prefect_api.flow_runs import RunQuery
+from flowdag.prefect_api.live import Watched
+from flowdag.prefect_api.live_read import begin
+from flowdag.prefect_api.live_watch import Shown, Watch
 from flowdag.prefect_api.profiles import configured_tenants
+from flowdag.prefect_api.reading import Progress
 from flowdag.tenants import Tenant
 
 T = TypeVar("T")
@@ -99,8 +106,8 @@ def run_count(tenant_id: str, query: RunQuery) -> int:
 
 
 @st.cache_data(ttl=SOON, max_entries=500, show_spinner=False)
-def running_at(tenant_id: str, query: RunQuery, at: datetime) -> int:
-    """How many top-level runs were running at a moment."""
+def running_at(tenant_id: str, query: RunQuery, at: datetime) -> int | None:
+    """How many top-level runs were running at a moment; None where the server cannot tell."""
     return _ask(tenant_id, lambda c, t: flow_runs.count_running_at(c, t.scope, query, at))
 
 
@@ -158,36 +165,65 @@ def _flow_run(tenant_id: str, run_id: str) -> FlowRun:
     return _ask(tenant_id, lambda c, _: flow_runs.read_flow_run(c, run_id))
 
 
-class _Unsettled(Exception):
-    def __init__(self, graph: FlowRunGraph) -> None:
-        super().__init__("unsettled")
-        self.graph = graph
+@dataclass
+class _Held:
+    """What is under way for one run: its first read, then the watch that keeps it up to date."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    job: Job[Watched] | None = None
+    watch: Watch | None = None
 
 
-def graph(tenant_id: str, run_id: str) -> FlowRunGraph:
-    """The whole graph of one run; kept long once it is complete. Raises RunNotFound."""
+@st.cache_resource(ttl=DAY, max_entries=50, show_spinner=False)
+def _held(tenant_id: str, run_id: str) -> _Held:
+    del tenant_id, run_id
+    return _Held()
+
+
+class _NotSettled(Exception):
+    """What is raised in a cached function is not cached."""
+
+
+def look(tenant_id: str, run_id: str) -> Shown | Job[Watched]:
+    """The whole graph of one run, or the read that must be waited for before asking again.
+
+    Settled runs are kept long; others are polled when it is time, once for all viewers. Raises RunNotFound, and what
+    the read raised; then the next look begins a new one.
+    """
     run = flow_run(tenant_id, run_id)
-    if not run.is_over:
-        return _young_graph(tenant_id, run_id)
-    try:
-        return _settled_graph(tenant_id, run_id, run.updated)
-    except _Unsettled as young:
-        return young.graph
+    if run.is_over:
+        with suppress(_NotSettled):
+            return Shown(_settled_graph(tenant_id, run_id, run.updated), None)
+    held = _held(tenant_id, run_id)
+    with held.lock:
+        if held.watch is None:
+            job, held.job = held.job, None
+            if job is None or not job.is_done(0):
+                held.job = job or Job(_portal(), _first_read(tenant_id, run_id))
+                return held.job
+            held.watch = Watch(run_id, partial(_ask_client, tenant_id), job.result())
+    return held.watch.current()
+
+
+def _first_read(tenant_id: str, run_id: str) -> Callable[[Progress], Awaitable[Watched]]:
+    client = _connection(tenant_id).client
+    return lambda progress: begin(client, run_id, progress)
+
+
+def _ask_client(tenant_id: str, question: Callable[[Client], Awaitable[T]]) -> T:
+    return _ask(tenant_id, lambda client, _: question(client))
 
 
 @st.cache_data(ttl=DAY, max_entries=50, show_spinner=False)
 def _settled_graph(tenant_id: str, run_id: str, updated: datetime | None) -> FlowRunGraph:
-    """`updated` makes a run that was retried or resumed another entry; what is raised is not cached."""
+    """`updated` makes a run that was retried or resumed another entry. The rows it was made of are let go."""
     del updated
-    graph = _young_graph(tenant_id, run_id)
-    if not graph.complete:
-        raise _Unsettled(graph)
-    return graph
-
-
-@st.cache_data(ttl=SOON, max_entries=50, show_spinner="Reading the run…")
-def _young_graph(tenant_id: str, run_id: str) -> FlowRunGraph:
-    return _ask(tenant_id, lambda c, _: read_run.read_run(c, run_id))
+    held = _held(tenant_id, run_id)
+    shown = held.watch.current() if held.watch else None
+    if shown is None or shown.next_due is not None:
+        raise _NotSettled
+    held.watch = None
+    return shown.graph
 
 
 @st.cache_data(ttl=DAY, max_entries=200, show_spinner=False)
@@ -229,7 +265,7 @@ def refresh_run(tenant_id: str, run_id: str) -> None:
     """Forget what was read of this run."""
     run = flow_run(tenant_id, run_id)
     _settled_graph.clear(tenant_id, run_id, run.updated)
-    for function in (_gate, _flow_run, _young_graph):
+    for function in (_gate, _flow_run, _held):
         function.clear(tenant_id, run_id)
 
 

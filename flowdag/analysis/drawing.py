@@ -50,9 +50,14 @@ def draw(graph: FlowRunGraph, view: View, before: Layout | None = None) -> Drawi
     lit = standing_out(graph, view, shown.members)
     if view.hide and lit is not None:
         shown = picture(graph, view.folding, kept=lit)
-    folded = shown if view.folding == Folding() else picture(graph, kept=lit if view.hide else None)
-    direction = view.direction or best_layout(folded).direction
-    return Drawing(shown, layout(shown, direction), lit)
+    direction = view.direction or (before.direction if before else _best_direction(graph, view, lit))
+    kept = before if before and before.direction == direction else None
+    return Drawing(shown, layout(shown, direction, kept), lit)
+
+
+def _best_direction(graph: FlowRunGraph, view: View, lit: frozenset[str] | None) -> Direction:
+    """The one that fits the folded picture: it stays as groups are opened."""
+    return best_layout(picture(graph, kept=lit if view.hide else None)).direction
 
 
 def standing_out(graph: FlowRunGraph, view: View, members: Mapping[str, Sequence[str]]) -> frozenset[str] | None:

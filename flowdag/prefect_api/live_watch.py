@@ -37,13 +37,15 @@ class Watch:
     `ask` puts a question to the tenant's API and waits for the answer, e.g. through a portal to the loop of requests.
     """
 
-    def __init__(self, run_id: str, ask: Ask) -> None:
+    def __init__(self, run_id: str, ask: Ask, watched: Watched | None = None) -> None:
         self._run_id = run_id
         self._ask = ask
         self._asking = threading.Lock()
         self._held: tuple[Watched, Shown] | None = None
         self._failures = 0
         self._refused: tuple[float, FlowdagError] | None = None
+        if watched:
+            self._show(watched, time.monotonic(), time.monotonic())
 
     def current(self, now: float | None = None, progress: Progress | None = None) -> Shown:
         """The run as it is known. Who comes first when a poll is due makes it; others get the last graph at once.

@@ -123,6 +123,7 @@ def bar(box: Mapping[str, Any], place: Mapping[str, float], paint: Paint, name: 
         "shape": "image",
         "image": _bar_image(shares, round(width), paint.dark, paint.dims(name)),
         "size": BAR_HEIGHT / 2,  # the widget takes half the shorter side
+        "shapeProperties": {"interpolation": False},
         "x": round(place["x"], 1),
         "y": round(place["y"] + place["height"] / 2 - BAR_HEIGHT / 2 - 6, 1),
         "label": "",

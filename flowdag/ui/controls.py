@@ -59,7 +59,7 @@ def pick_trace(selected: str | None) -> Trace | None:
         return None
     name = st.segmented_control(
         "Trace", list(WAYS), key="trace", bind="query-params", label_visibility="collapsed",
-        help="Let only what this needed (upstream) or what needed this (downstream) stand out, directly or through others.",
+        help="Let only what it needed (upstream) or what needed it (downstream) stand out, also through others.",
     )  # fmt: skip
     if name is None:
         return None

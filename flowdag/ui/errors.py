@@ -39,19 +39,19 @@ def in_place() -> Iterator[None]:
     try:
         yield
     except FlowdagError as error:
-        st.caption(f":material/error: {_plain(error.what)}")
+        st.caption(f":material/error: {plain(error.what)}")
 
 
 def tell(what: str, todo: str) -> None:
     """A failure: what happened, what to do."""
-    st.error(f"**{_plain(what)}** {_plain(todo)}", icon=":material/error:")
+    st.error(f"**{plain(what)}** {plain(todo)}", icon=":material/error:")
 
 
 def hint(what: str, todo: str) -> None:
     """An empty place: why it is empty, and the next step."""
-    st.info(f"**{_plain(what)}** {_plain(todo)}", icon=":material/info:")
+    st.info(f"**{plain(what)}** {plain(todo)}", icon=":material/info:")
 
 
-def _plain(sentence: str) -> str:
+def plain(sentence: str) -> str:
     """Markdown that shows the sentence as it is, on one line."""
     return "".join(f"\\{char}" if char in r"\`*_{}[]<>#+!|$~:" else char for char in clean(sentence))

@@ -6,35 +6,58 @@ from collections.abc import Callable
 from datetime import datetime
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from flowdag import cache
 from flowdag.analysis.attempts import attempts
 from flowdag.model import FAILURES, FlowRunGraph
+from flowdag.prefect_api.live_watch import Shown
 from flowdag.tenants import Tenant
 from flowdag.ui.details import run_details, state_badge
-from flowdag.ui.errors import hint
+from flowdag.ui.errors import hint, plain
 from flowdag.ui.text import clock, duration, html, zone
 
 
-def run_header(tenant: Tenant, graph: FlowRunGraph) -> None:
-    """Name, state and the few facts that come first."""
-    run = graph.run
+def places() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """The places of what is shown, and of what can be done with it."""
+    left, right = st.columns([0.74, 0.26], vertical_alignment="center")
+    return left, right.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right")
+
+
+def run_header(shown: Shown) -> None:
+    """Name, state and the few facts that come first; of a run that is followed, whether that goes well."""
+    graph, run = shown.graph, shown.graph.run
     pieces = [
         html(run.flow_name),
         f"started {clock(run.start)} ({html(zone().key)})" if run.start else "not started yet",
         duration(run.wall_s(graph.as_of)) + ("" if run.is_over else " so far") if run.start else "",
         _tasks(graph),
+        f"as of {clock(graph.as_of)[-8:]}" if shown.next_due else "",
     ]
     line = " · ".join(piece for piece in pieces if piece)
-    _head(
-        f"<b>{html(run.name)}</b>{state_badge(run.state_type, run.state_name)}<span>{line}</span>",
-        graph.as_of, lambda: cache.refresh_run(tenant.id, run.id),
-    )  # fmt: skip
+    badge = state_badge(run.state_type, run.state_name)
+    st.html(f'<div class="fd-head"><b>{html(run.name)}</b>{badge}<span>{line}</span></div>')
+    if shown.problem:
+        st.caption(f":material/error: {plain(shown.problem.what)} This is what was known before.")
+
+
+def refresh_button(tenant: Tenant, graph: FlowRunGraph) -> bool:
+    """When the run was read, and a button that reads it anew; it is not followed."""
+    _as_of(graph.as_of, lambda: cache.refresh_run(tenant.id, graph.run.id))
+    return False
 
 
 def runs_header(tenant: Tenant, as_of: datetime, refresh: Callable[[], None]) -> None:
     """The tenant's title; `refresh` reads the list anew."""
-    _head(f"<b>Runs of {html(tenant.title)}</b><span>times in {html(zone().key)}</span>", as_of, refresh)
+    head, aside = places()
+    head.html(f'<div class="fd-head"><b>Runs of {html(tenant.title)}</b><span>times in {html(zone().key)}</span></div>')
+    with aside:
+        _as_of(as_of, refresh)
+
+
+def _as_of(as_of: datetime, refresh: Callable[[], None]) -> None:
+    st.html(f'<p class="fd-note" style="margin:0">as of {clock(as_of)[-8:]}</p>', width="content")
+    st.button("Refresh", icon=":material/refresh:", on_click=refresh)
 
 
 def _tasks(graph: FlowRunGraph) -> str:
@@ -43,14 +66,6 @@ def _tasks(graph: FlowRunGraph) -> str:
     tried = len(attempts(graph))
     in_attempts = f" in {tried} attempts" if tried > 1 else ""
     return f"{count:,} task{'' if count == 1 else 's'}{in_attempts}" + (f", {failed:,} failed" if failed else "")
-
-
-def _head(inner: str, as_of: datetime, refresh: Callable[[], None]) -> None:
-    left, right = st.columns([0.74, 0.26], vertical_alignment="center")
-    left.html(f'<div class="fd-head">{inner}</div>')
-    with right, st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right"):
-        st.html(f'<p class="fd-note" style="margin:0">as of {clock(as_of)[-8:]}</p>', width="content")
-        st.button("Refresh", icon=":material/refresh:", on_click=refresh)
 
 
 def say_why_empty(graph: FlowRunGraph) -> None:

@@ -17,7 +17,7 @@ STYLE = """<style>
 [data-testid="stMainBlockContainer"]{padding:3.9rem 1.6rem 1.5rem}
 [data-testid="stSidebarUserContent"]{padding-top:.5rem}
 .st-key-graph{padding:.3rem}
-.st-key-graph iframe{height:max(30rem,calc(100vh - 17.4rem))!important}
+.st-key-graph iframe{height:max(26rem,calc(100vh - 18.8rem))!important}
 [data-testid="stLayoutWrapper"]:has(>.st-key-details){flex-basis:max(18.75rem,calc(100vh - 36.5rem))!important}
 [data-testid="stSelectboxVirtualDropdown"]{width:max-content!important;min-width:15rem;max-width:min(38rem,90vw)!important}
 .fd-head{display:flex;flex-wrap:wrap;align-items:baseline;gap:.15rem .7rem;margin:0}

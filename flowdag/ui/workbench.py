@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -12,7 +14,10 @@ from flowdag.analysis.drawing import Drawing, View
 from flowdag.analysis.grouping import Picture
 from flowdag.analysis.layout import Layout
 from flowdag.model import FlowRunGraph
-from flowdag.ui import details, state, tables
+from flowdag.prefect_api.live import SHORTEST_S
+from flowdag.prefect_api.live_watch import Shown
+from flowdag.tenants import Tenant
+from flowdag.ui import details, header, live, state, tables
 from flowdag.ui.boxes import Paint
 from flowdag.ui.controls import Chosen, pick_trace, pick_view
 from flowdag.ui.dag import dag
@@ -26,39 +31,58 @@ DETAILS_HEIGHT, TABLE_HEIGHT = 300, 268
 LIFTED = "flowdag-lifted"
 
 
-def workbench(tenant_id: str, graph: FlowRunGraph) -> None:
-    """Graph on the left; details of what is selected, and the tables, on the right."""
-    left, right = st.columns([0.62, 0.38], gap="small")
-    _bench(tenant_id, graph, left, right)
+@dataclass(frozen=True)
+class Places:
+    """Where things go on the page."""
+
+    head: DeltaGenerator
+    left: DeltaGenerator
+    right: DeltaGenerator
 
 
-@st.fragment
-def _bench(tenant_id: str, whole: FlowRunGraph, left: DeltaGenerator, right: DeltaGenerator) -> None:
+def workbench(tenant: Tenant, shown: Shown) -> None:
+    """Head; graph on the left; details of what is selected, and the tables, on the right. Live until it settles."""
+    head, aside = header.places()
+    with aside:
+        follows = live.live_toggle() if shown.next_due else header.refresh_button(tenant, shown.graph)
+    places = Places(head, *st.columns([0.62, 0.38], gap="small"))
+    st.fragment(_bench, run_every=SHORTEST_S if follows else None)(tenant.id, shown, places, follows=follows)
+
+
+def _bench(tenant_id: str, shown: Shown, places: Places, *, follows: bool) -> None:
+    """All that changes with time, or as a task is chosen."""
     state.write()
     with in_words():
-        row = left.container(horizontal=True, vertical_alignment="center", gap="small")
+        if follows:
+            shown = live.latest(tenant_id, shown.graph.run.id)
+        with places.head:
+            header.run_header(shown)
+        if shown.graph.nodes.empty:
+            header.say_why_empty(shown.graph)
+            st.stop()
+        row = places.left.container(horizontal=True, vertical_alignment="center", gap="small")
         with row:
-            chosen = pick_view(whole)
-        box = right.container(border=True, height=DETAILS_HEIGHT, key="details", gap="xxsmall")
+            chosen = pick_view(shown.graph)
+        box = places.right.container(border=True, height=DETAILS_HEIGHT, key="details", gap="xxsmall")
         tools = box.container(horizontal=True, vertical_alignment="center", gap="small")
         with tools:
             trace = pick_trace(state.chosen("task"))
-        graph = of_attempt(whole, chosen.attempt) if chosen.attempt else whole
+        graph = of_attempt(shown.graph, chosen.attempt) if chosen.attempt else shown.graph
         view = View(chosen.direction, state.folding(), chosen.wanted, trace, chosen.hide)
-        drawing = cache.drawing(tenant_id, graph.run.id, graph.as_of, chosen.attempt, view, graph)
         key = f"dag-{tenant_id}-{graph.run.id}-{chosen.attempt}-{chosen.direction}-{st.session_state.get('fitted', 0)}"
+        drawing = live.drawing(key, tenant_id, graph, chosen.attempt, view, settled=shown.next_due is None)
         layout = held_in_place(key, drawing)
         selected = _selected(graph, drawing.picture)
         with row:
             all_button(key, drawing.picture, graph)
             fit_button()
-        with left:
+        with places.left:
             _graph(graph, drawing, layout, chosen, selected, key)
         with tools:
             fold_buttons(key, graph, drawing.picture, layout, selected)
         with box:
             _details(tenant_id, graph, drawing.picture, selected)
-        with right:
+        with places.right:
             _tables(tenant_id, graph, drawing, chosen.attempt, selected)
 
 

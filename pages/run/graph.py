@@ -1,16 +1,8 @@
-"""One run: its graph beside its timings."""
+"""One run: its graph beside its timings. A run that is not over keeps itself up to date."""
 
-import streamlit as st
-
-from flowdag import cache
 from flowdag.ui import guard
-from flowdag.ui.header import run_header, say_why_empty
+from flowdag.ui.waiting import whole_run
 from flowdag.ui.workbench import workbench
 
 tenant, run = guard.run_to_show()
-graph = cache.graph(tenant.id, run.id)
-run_header(tenant, graph)
-if graph.nodes.empty:
-    say_why_empty(graph)
-    st.stop()
-workbench(tenant.id, graph)
+workbench(tenant, whole_run(tenant.id, run.id))

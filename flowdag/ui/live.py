@@ -1,0 +1,62 @@
+"""A run that is not over: its latest graph, and a picture that changes as little as its growth allows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from flowdag import cache
+from flowdag.analysis.drawing import Drawing, View, draw
+from flowdag.analysis.grouping import Folding, taken_over
+from flowdag.model import FlowRunGraph
+from flowdag.prefect_api.live_watch import Shown
+from flowdag.ui import state
+
+
+def live_toggle() -> bool:
+    """Whether the page follows the run; off, it stands still."""
+    return st.toggle(
+        "Live", value=True, key="live", help="Follow the run as it goes on. Switch it off to look at it in peace."
+    )
+
+
+def latest(tenant_id: str, run_id: str) -> Shown:
+    """The run as it is now. Once it has settled, the whole page runs again, and follows it no longer."""
+    found = cache.look(tenant_id, run_id)
+    if not isinstance(found, Shown) or found.next_due is None:
+        st.rerun()
+    return found
+
+
+def drawing(
+    key: str, tenant_id: str, graph: FlowRunGraph, attempt: int | None, view: View, *, settled: bool
+) -> Drawing:
+    """What is drawn: of a run that was followed here, as near to what was drawn before as its growth allows."""
+    held: tuple[FlowRunGraph, View, Drawing] | None = st.session_state.get(f"{key}-followed")
+    if settled and held is None:
+        return cache.drawing(tenant_id, graph.run.id, graph.as_of, attempt, view, graph)
+    if held and (held[0].as_of, held[1]) == (graph.as_of, view):
+        return held[2]
+    now = draw(graph, view, held[2].layout if held else None)
+    if held and (heirs := _heirs(held[2], now, view)):
+        view = _handed_on(view, heirs)
+        now = draw(graph, view, held[2].layout)
+    st.session_state[f"{key}-followed"] = (graph, view, now)
+    return now
+
+
+def _heirs(before: Drawing, now: Drawing, view: View) -> dict[str, str]:
+    """For each group that is open or chosen: the one that it has become, if that is another."""
+    known = before.picture.members
+    meant = {key: known[key] for key in (*view.folding.opened, state.chosen("task") or "") if key in known}
+    return taken_over(meant, now.picture.members)
+
+
+def _handed_on(view: View, heirs: dict[str, str]) -> View:
+    opened = tuple(dict.fromkeys(heirs.get(key, key) for key in view.folding.opened))
+    folding = Folding(opened, view.folding.shut)
+    state.fold(folding)
+    if (chosen := state.chosen("task")) in heirs:
+        state.choose(task=heirs[str(chosen)])
+    return replace(view, folding=folding)
