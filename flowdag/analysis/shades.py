@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from itertools import combinations
 
@@ -20,13 +21,14 @@ STEPS = (
 )
 
 
-def duration_classes(values: pd.Series) -> tuple[pd.Series, tuple[float, ...]]:
+def duration_classes(values: pd.Series, among: pd.Series | None = None) -> tuple[pd.Series, tuple[float, ...]]:
     """The class of each duration (seconds), and the four breaks between the five classes, taken from `STEPS`.
 
     A value is in the class of how many breaks it reaches: 0 below the first, 4 from the last on; -1 is NaN. The breaks
-    leave as few classes empty as they can, and part the range of the values as evenly as they can on the log scale.
+    leave as few classes empty as they can, and part the range of the values as evenly as they can on the log scale; of
+    the values `among`, if given: those of all nodes, so that the medians of groups keep their classes as groups open.
     """
-    known = values.dropna()
+    known = (values if among is None else among).dropna()
     breaks = _breaks(np.searchsorted(STEPS, known.to_numpy(dtype="float64"), side="right"))
     classes = np.searchsorted(breaks, values.to_numpy(dtype="float64"), side="right")
     return pd.Series(np.where(values.isna(), -1, classes), index=values.index, dtype="int64"), breaks
@@ -64,3 +66,15 @@ def tag_classes(tags: pd.Series, most: int = 7) -> tuple[pd.Series, tuple[str, .
     number = {tag: at for at, tag in enumerate(chosen)}
     classes = [max((number.get(tag, -1) for tag in some), default=-1) for some in tags.tolist()]
     return pd.Series(classes, index=tags.index, dtype="int64"), chosen
+
+
+def shared_classes(classes: pd.Series, box_of: Mapping[str, str]) -> pd.Series:
+    """The class of each box: that of most of its nodes; of equally many the first, and -1 last.
+
+    box_of: node id -> box; nodes that are not in it are left out. The result's index are the boxes, sorted.
+    """
+    shown = classes[classes.index.isin(box_of)]
+    counted = pd.DataFrame({"box": shown.index.map(box_of), "number": shown.to_numpy()}).value_counts(sort=False)
+    table = counted.reset_index(name="count").assign(none=lambda rows: rows["number"] < 0)
+    table = table.sort_values(["box", "count", "none", "number"], ascending=[True, False, True, True])
+    return table.drop_duplicates("box").set_index("box")["number"]
