@@ -30,8 +30,12 @@ lock:
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
+# real servers, each in an environment of its own in .compat; some of them on PostgreSQL, where it is installed
+compat: .venv/installed-dev
+	@$(BIN)/python -m tests.compat $(VERSION)
+
 clean:
-	rm -rf .venv .flowdag build dist bench.json .*_cache .hypothesis
+	rm -rf .venv .compat .flowdag build dist bench.json .*_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/installed: requirements.lock pyproject.toml
