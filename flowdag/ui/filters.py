@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import chain
 from typing import Any, Literal, get_args
 
@@ -17,13 +18,16 @@ Shade = Literal["state", "duration", "wait", "tag"]
 SHADES: dict[str, Shade] = {shade.capitalize(): shade for shade in get_args(Shade)}
 # what each criterion is when nothing is asked for; the keys are the names in the address
 NOTHING: dict[str, Any] = {"match": "", "in-state": [], "with-tag": [], "longer": None}
+TAGS_OFFERED = 1000  # all of them travel to the browser in every run of the script
 
 
 def pick_filter(nodes: pd.DataFrame) -> tuple[Filter, bool]:
-    """What to look for among these nodes, and whether the others are to be hidden instead of dimmed."""
-    count = _active()
-    label = f"Find and filter · {count}" if count else "Find and filter"
-    with st.popover(label, icon=":material/search:", key="find-and-filter", type="primary" if count else "secondary"):
+    """What to look for among these nodes, and whether the others are to be hidden instead of dimmed.
+
+    How many criteria there are stands on the button beside, which clears them: Back changes what is chosen only as the
+    widgets run, too late for the label of what they lie in.
+    """
+    with st.popover("Find and filter", icon=":material/search:", key="find-and-filter"):
         text = st.text_input(
             "Name or id", key="match", bind="query-params", type="search", placeholder="Words of it, in any order",
             help="Every word must occur in the name of the task run, the name of its task, or its id.",
@@ -42,19 +46,17 @@ def pick_filter(nodes: pd.DataFrame) -> tuple[Filter, bool]:
             bind="query-params", placeholder="Any duration",
             help="From start to end; of what still runs, until now.",
         )  # fmt: skip
-        with st.container(horizontal=True, vertical_alignment="center"):
-            hide = st.toggle(
-                "Hide the others", key="hide", bind="query-params",
-                help="What does not match is left out of the graph, instead of dimmed.",
-            )  # fmt: skip
-            st.button("Clear", on_click=_clear, disabled=not count, icon=":material/close:", key="clear-filter")
-    return Filter(text or "", tuple(states), tuple(tags), longer), hide
-
-
-def _active() -> int:
-    """How many criteria are given; what the widgets do not know yet, the address does."""
-    given = (st.session_state.get(key, st.query_params.get(key)) for key in NOTHING)
-    return sum(value not in (None, "", []) for value in given)
+        hide = st.toggle(
+            "Hide the others", key="hide", bind="query-params",
+            help="What does not match is left out of the graph, instead of dimmed.",
+        )  # fmt: skip
+    wanted = Filter(text or "", tuple(states), tuple(tags), longer)
+    if count := sum((bool(wanted.text.split()), bool(states), bool(tags), longer is not None)):
+        st.button(
+            f"Clear {count}", on_click=_clear, type="tertiary", icon=":material/filter_alt_off:", key="clear-filter",
+            help="Search and filters are on: show everything again.",
+        )  # fmt: skip
+    return wanted, hide
 
 
 def _clear() -> None:
@@ -63,12 +65,15 @@ def _clear() -> None:
 
 
 def _state_names(nodes: pd.DataFrame) -> list[str]:
-    """The states that there are always, then the other names that these nodes bear."""
-    return [*STATES, *sorted(set(nodes["state_name"]) - {*STATES})]
+    """The states that there are always; then the other names that these nodes bear, or that are chosen already."""
+    others = {*nodes["state_name"], *st.session_state.get("in-state", ())}
+    return [*STATES, *sorted(others - {*STATES})]
 
 
 def _tags(nodes: pd.DataFrame) -> list[str]:
-    return sorted(set(chain.from_iterable(nodes["tags"])))
+    """The most frequent tags of these nodes, by name; others can be typed."""
+    often = Counter(chain.from_iterable(nodes["tags"].tolist()))
+    return sorted(tag for tag, _ in often.most_common(TAGS_OFFERED) if clean(tag).strip())
 
 
 def pick_shade() -> Shade:
