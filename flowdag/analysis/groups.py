@@ -6,78 +6,81 @@ over all edges, linear in nodes and edges. Recorded workflows of 416 to 1,397 ta
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterator
+from itertools import repeat
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+Places = NDArray[np.int64]
 
 
 def groups(nodes: pd.DataFrame, edges: pd.DataFrame) -> list[int]:
     """The group of each node, in the nodes' order; numbers say only who is together."""
-    at = {node: i for i, node in enumerate(nodes.index)}
-    container = [at.get(c, -1) if isinstance(c, str) else -1 for c in nodes["container"]]
-    names = nodes["task_name"].tolist()
-    depth, levels = _levels(container)
-    ends = ((at[s], at[t]) for s, t in zip(edges["source"], edges["target"], strict=True))
-    parents, children = _between_siblings(ends, container, depth)
-    group = [-1] * len(names)
+    size = len(nodes)
+    at = {node: place for place, node in enumerate(nodes.index)}
+    container = np.fromiter(map(at.get, nodes["container"], repeat(-1)), np.int64, size)
+    source, target = (np.fromiter(map(at.__getitem__, edges[end]), np.int64) for end in ("source", "target"))
+    depth = _depths(container)
+    source, target = _between_siblings(source, target, container, depth)
+    starts, parents = _by_node(target, source, size)
+    names, around = nodes["task_name"].tolist(), container.tolist()
+    group = [-1] * (size + 1)  # the last place is that of the container of what is in none
     numbers: dict[Any, int] = {}
-    for level in levels:
-        for node in _topological(level, parents, children):
-            around = group[container[node]] if container[node] >= 0 else -1
-            key = (around, names[node], frozenset(group[parent] for parent in parents[node]))
-            group[node] = numbers.setdefault(key, len(numbers))
-    return group
+    for node in _topological(depth, source, target):
+        before = frozenset([group[parent] for parent in parents[starts[node] : starts[node + 1]]])
+        group[node] = numbers.setdefault((group[around[node]], names[node], before), len(numbers))
+    return group[:-1]
 
 
-def _levels(container: Sequence[int]) -> tuple[list[int], list[list[int]]]:
-    """The depth of each node, and the nodes of each depth, the outermost first."""
-    contents: dict[int, list[int]] = defaultdict(list)
-    for node, around in enumerate(container):
-        contents[around].append(node)
-    depth = [0] * len(container)
-    levels: list[list[int]] = []
-    level = contents[-1]
-    while level:
-        for node in level:
-            depth[node] = len(levels)
-        levels.append(level)
-        level = [inner for node in level for inner in contents.get(node, ())]
-    return depth, levels
+def _depths(container: Places) -> Places:
+    """How many containers are around each node; chains of containers end."""
+    depth = np.zeros_like(container)
+    around = container
+    while (inside := around >= 0).any():
+        depth += inside
+        around = np.where(inside, container[around], -1)
+    return depth
 
 
-def _between_siblings(
-    ends: Iterable[tuple[int, int]], container: Sequence[int], depth: Sequence[int]
-) -> tuple[list[list[int]], list[list[int]]]:
-    """Parents and children of each node, every edge lifted to where both its ends lie in the same container."""
-    parents: list[list[int]] = [[] for _ in container]
-    children: list[list[int]] = [[] for _ in container]
-    for source, target in ends:
-        while depth[source] > depth[target]:
-            source = container[source]
-        while depth[target] > depth[source]:
-            target = container[target]
-        while container[source] != container[target]:
-            source, target = container[source], container[target]
-        if source != target:
-            parents[target].append(source)
-            children[source].append(target)
-    return parents, children
+def _between_siblings(source: Places, target: Places, container: Places, depth: Places) -> tuple[Places, Places]:
+    """Every edge lifted to where both its ends lie in the same container; none from a node to itself."""
+    while (deeper := depth[source] > depth[target]).any():
+        source = np.where(deeper, container[source], source)
+    while (deeper := depth[target] > depth[source]).any():
+        target = np.where(deeper, container[target], target)
+    while (apart := container[source] != container[target]).any():
+        source, target = np.where(apart, container[source], source), np.where(apart, container[target], target)
+    kept = source != target
+    return source[kept], target[kept]
 
 
-def _topological(
-    level: Sequence[int], parents: Sequence[Sequence[int]], children: Sequence[Sequence[int]]
-) -> list[int]:
-    """The nodes of one depth, parents first; a cycle (bad data) is entered at its node that comes first."""
-    waits = {node: len(parents[node]) for node in level}
-    ready, rest = deque(node for node in level if not waits[node]), iter(level)
-    order: dict[int, None] = {}
-    while len(order) < len(level):
-        node = ready.popleft() if ready else next(node for node in rest if node not in order)
-        order[node] = None
-        for child in children[node]:
-            waits[child] -= 1
-            if not waits[child] and child not in order:
-                ready.append(child)
-    return list(order)
+def _by_node(of: Places, values: Places, size: int) -> tuple[list[int], list[int]]:
+    """Compressed rows: the values of node `i` are `values[starts[i]:starts[i + 1]]`."""
+    starts = np.concatenate(([0], np.cumsum(np.bincount(of, minlength=size))))
+    return starts.tolist(), values[np.argsort(of, kind="stable")].tolist()
+
+
+def _topological(depth: Places, source: Places, target: Places) -> Iterator[int]:
+    """The nodes: what is further out first, within one depth parents first; edges are within one depth.
+
+    A cycle (bad data) is entered at its node that comes first.
+    """
+    starts, children = _by_node(source, target, len(depth))
+    waits = np.bincount(target, minlength=len(depth)).tolist()
+    done = bytearray(len(depth))
+    inwards = np.argsort(depth, kind="stable")
+    for level in np.split(inwards, np.flatnonzero(np.diff(depth[inwards])) + 1):
+        nodes = level.tolist()
+        ready, rest = deque(node for node in nodes if not waits[node]), iter(nodes)
+        for _ in nodes:
+            node = ready.popleft() if ready else next(node for node in rest if not done[node])
+            done[node] = True
+            yield node
+            for child in children[starts[node] : starts[node + 1]]:
+                waits[child] -= 1
+                if not waits[child] and not done[child]:
+                    ready.append(child)
