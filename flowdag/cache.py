@@ -201,7 +201,7 @@ def look(tenant_id: str, run_id: str) -> Shown | Job[Watched]:
             if job is None or not job.is_done(0):
                 held.job = job or Job(_portal(), _first_read(tenant_id, run_id))
                 return held.job
-            held.watch = Watch(run_id, partial(_ask_client, tenant_id), job.result())
+            held.watch = Watch(partial(_ask_client, tenant_id), job.result())
     return held.watch.current()
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-import anyio
 from prefect.client.orchestration import PrefectClient
 
 from flowdag.errors import ApiAnswerInvalid, ApiRefused, FlowdagError, RunNotFound
@@ -18,14 +17,14 @@ from flowdag.prefect_api.assemble import Row
 from flowdag.prefect_api.client import NotFound, decode, has_prefects_shape, request, send, server_now
 from flowdag.prefect_api.flow_runs import flow_run, names, read_subflow_runs
 from flowdag.prefect_api.graph_v2 import GraphAnswer, GraphNode, read_flow_run_graph
-from flowdag.prefect_api.guard import AT_ONCE
+from flowdag.prefect_api.guard import BUSY
 from flowdag.prefect_api.live import Watched
 from flowdag.prefect_api.read_run import HISTORIES, read_raw
-from flowdag.prefect_api.reading import Progress
+from flowdag.prefect_api.reading import Progress, each
 from flowdag.prefect_api.task_runs import PAGE, read_histories, read_task_runs
 
 T = TypeVar("T")
-BUSY = (429, 502, 503)
+K = TypeVar("K")
 
 
 async def begin(client: PrefectClient, run_id: str, progress: Progress | None = None) -> Watched:
@@ -104,7 +103,7 @@ async def _changed_nodes(client: PrefectClient, watched: Watched) -> list[GraphN
     asked: set[str] = set()
     level = live.open_flow_runs(watched)
     while level:
-        answers = await at_once(lambda key: _graph(client, watched, key), level)
+        answers = await _answers(lambda key: _graph(client, watched, key), level)
         asked.update(level)
         found = [node for answer in answers if answer for node in answer.nodes if live.is_changed(watched, node)]
         changed += found
@@ -130,20 +129,20 @@ async def _by_graph(client: PrefectClient, watched: Watched, nodes: Iterable[Gra
     return await _rows(client, "task_runs", tasks | live.wrappers(subflows)), subflows
 
 
-def _unfinished(rows: Any) -> set[str]:
+def _unfinished(rows: Mapping[str, Row]) -> set[str]:
     return {key for key, row in rows.items() if live.is_unfinished(row)}
 
 
 async def _rows(client: PrefectClient, kind: str, ids: Iterable[str]) -> list[Row]:
     """The rows with these ids; `kind` is `task_runs` or `flow_runs`. What was deleted is missing."""
     wanted = sorted(ids)
-    pages = [wanted[start : start + PAGE] for start in range(0, len(wanted), PAGE)]
+    pages = [tuple(wanted[start : start + PAGE]) for start in range(0, len(wanted), PAGE)]
 
-    async def read(page: list[str]) -> list[Row]:
-        body = {kind: {"id": {"any_": page}}, "limit": PAGE}
+    async def read(page: tuple[str, ...]) -> list[Row]:
+        body = {kind: {"id": {"any_": list(page)}}, "limit": PAGE}
         return list(await request(client, "POST", f"/{kind}/filter", json=body))
 
-    return [row for page in await at_once(read, pages) for row in page]
+    return [row for page in await _answers(read, pages) for row in page]
 
 
 # Where it does not
@@ -201,19 +200,12 @@ async def _histories(
     return await read_histories(client, "task_run", chosen[0]) | await read_histories(client, "flow_run", chosen[1])
 
 
-async def at_once(work: Callable[[Any], Awaitable[T]], items: Sequence[Any]) -> list[T]:
-    """The answers to all items, in order, a few at a time; the first failure ends all, and is raised as it was."""
-    answers: dict[int, T] = {}
-    limit = anyio.CapacityLimiter(AT_ONCE)
+async def _answers(ask: Callable[[K], Awaitable[T]], items: Sequence[K]) -> list[T]:
+    """The answers to all items, in their order, asked at once."""
+    found: dict[K, T] = {}
 
-    async def answer(number: int) -> None:
-        async with limit:
-            answers[number] = await work(items[number])
+    async def answer(item: K) -> None:
+        found[item] = await ask(item)
 
-    try:
-        async with anyio.create_task_group() as group:
-            for number in range(len(items)):
-                group.start_soon(answer, number)
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [answers[number] for number in range(len(items))]
+    await each(answer, items)
+    return [found[item] for item in items]
