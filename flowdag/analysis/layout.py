@@ -1,37 +1,43 @@
-"""Where each box of a picture lies: layered, nested, deterministic.
+"""Where each box of a picture lies: layered, nested, deterministic, and stable while the picture changes.
 
-Containers are laid out from the inside out, and are then boxes like any other.
+Containers are laid out from the inside out, and are then boxes like any other. Inside, everything runs `along` the flow
+and `across` it; only at the end does that become right or down.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 
-from flowdag.analysis.grouping import Picture, ancestors, depths
-from flowdag.analysis.layered import BOX_GAP, Point, layered
+from flowdag.analysis.arranging import arranged
+from flowdag.analysis.grouping import Picture, depths
+from flowdag.analysis.layered import Arranged, Point, is_port
+from flowdag.analysis.nesting import Level, Way, nested
+from flowdag.analysis.ranks import Link
 
 Direction = Literal["right", "down"]
 ASPECT = 1.1  # width by height of the place where the picture is shown
-WIDTH, HEIGHT = 154.0, 44.0
-PAD, TITLE = 12.0, 30.0
-GRID = 6  # boxes without links stand in rows of about this many
+WIDTH, HEIGHT, GROUP_HEIGHT = 154.0, 44.0, 66.0
+PAD, TITLE = 14.0, 32.0
+ARROW = 6.0  # a link reaches its box straight for so long
+LEVEL, NEARLY = 0.5, 4.0  # as near to one height as this is straight; as this, looks straight between two boxes
 
 
 @dataclass(frozen=True)
 class Layout:
     """places: index box id, columns x, y (centre), width, height, depth (0 outermost); pixels, y points down.
 
-    bends: for links that cross layers, the points they pass, by (source, target).
+    bends: the points that a link passes, by (source, target); links that run straight have none. Drawn through these
+    points, straight or by curves that leave and reach each point along the flow, a link runs beneath no box. That of a
+    container begins or ends on its border, at the first or last of its bends.
     """
 
     direction: Direction
     places: pd.DataFrame
-    bends: Mapping[tuple[str, str], tuple[Point, ...]]
+    bends: Mapping[Link, tuple[Point, ...]]
 
     @property
     def extent(self) -> Point:
@@ -42,23 +48,6 @@ class Layout:
             for at, size in (("x", "width"), ("y", "height"))
         ]
         return float(spans[0]), float(spans[1])
-
-
-@dataclass
-class _Level:
-    """The contents of one container while they are laid out: boxes in order of start, and the links among them."""
-
-    boxes: list[str] = field(default_factory=list)
-    links: dict[tuple[str, str], None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Placed:
-    """Contents of a container: centres relative to its upper left corner, the container's size, bends of the links."""
-
-    centres: dict[str, Point]
-    size: Point
-    bends: dict[tuple[str, str], tuple[Point, ...]]
 
 
 def moved(shown: Layout, by: Point) -> Layout:
@@ -84,109 +73,146 @@ def best_layout(picture: Picture) -> Layout:
     return min((layout(picture, "right"), layout(picture, "down")), key=shrunk)
 
 
-def layout(picture: Picture, direction: Direction = "right") -> Layout:
-    """Lay the picture out. The same picture always gives the same layout."""
-    boxes = picture.boxes
-    container_of = dict(zip(boxes.index, boxes["container"], strict=True))
-    depth = depths(container_of)
-    levels, carried = _levels(picture, container_of)
-    sizes: dict[str, Point] = {}
-    placed: dict[str | None, _Placed] = {}
-    for name in sorted((n for n in levels if n is not None), key=lambda n: -depth[n]):
-        placed[name] = _place(levels[name], sizes, direction, inside=True)
-        sizes[name] = placed[name].size
-    placed[None] = _place(levels[None], sizes, direction, inside=False)
-    return _absolute(placed, sizes, depth, carried, direction)
+def layout(picture: Picture, direction: Direction = "right", before: Layout | None = None) -> Layout:
+    """Lay the picture out. The same picture always gives the same layout, in whatever order its links come.
 
-
-def _levels(
-    picture: Picture, container_of: Mapping[str, object]
-) -> tuple[dict[str | None, _Level], dict[tuple[str, str], tuple[str | None, str, str]]]:
-    """Contents by container, each link at the level of the innermost container that holds both its ends.
-
-    The second answer tells where a link is carried: link -> (container, sibling that holds its source, its target).
+    before: the layout shown until now, if it ran in the same direction. Boxes that are in it keep their order within a
+    layer and move as little as the new ones allow.
     """
-    levels: dict[str | None, _Level] = defaultdict(_Level)
-    for box, container in container_of.items():
-        levels[container if isinstance(container, str) and container in container_of else None].boxes.append(box)
-    carried = {}
-    for source, target in zip(picture.links["source"], picture.links["target"], strict=True):
-        left = [source, *ancestors(source, container_of)]
-        right = [target, *ancestors(target, container_of)]
-        while len(left) > 1 and len(right) > 1 and left[-1] == right[-1]:
-            left.pop()
-            right.pop()
-        common = container_of.get(left[-1])
-        level = common if isinstance(common, str) and common in container_of else None
-        levels[level].links[left[-1], right[-1]] = None
-        carried[source, target] = (level, left[-1], right[-1])
-    levels.setdefault(None, _Level())
-    return levels, carried
+    down = direction == "down"
+    container_of = _containers(picture.boxes)
+    depth = depths(container_of)
+    turn = {box: at for at, box in enumerate(container_of)}
+    links = zip(picture.links["source"], picture.links["target"], strict=True)
+    levels, ways = nested(list(turn), container_of, sorted(links, key=lambda link: (turn[link[0]], turn[link[1]])))
+    kinds = zip(picture.boxes.index, picture.boxes["kind"], strict=True)
+    size = {box: _flipped((WIDTH, GROUP_HEIGHT if kind == "group" else HEIGHT), down) for box, kind in kinds}
+    old = _old(before, direction)
+    head, foot = _frame(down)
+    laid: dict[Level, Arranged] = {}
+    for level in sorted(levels, key=lambda name: -1 if name is None else depth[name], reverse=True):
+        contents = levels[level]
+        laid[level] = arranged(contents.boxes, list(contents.links), size, 1 / ASPECT if down else ASPECT, old)
+        if level is not None:
+            inner = laid[level].size
+            size[level] = head[0] + inner[0] + foot[0], head[1] + inner[1] + foot[1]
+    whole = _absolute(laid, size, depth, head)
+    bends = {link: points for link, way in ways.items() if (points := _bends(link, way, whole))}
+    rows = {box: (*_flipped(at, down), *_flipped(size[box], down), depth[box]) for box, at in whole.centres.items()}
+    places = pd.DataFrame.from_dict(rows, orient="index", columns=["x", "y", "width", "height", "depth"])
+    turned = {link: tuple(_flipped(point, down) for point in points) for link, points in bends.items()}
+    return _in_place(Layout(direction, places.sort_values("depth", kind="stable"), turned), before)
 
 
-def _place(level: _Level, sizes: Mapping[str, Point], direction: Direction, *, inside: bool) -> _Placed:
-    """Lay out one container's contents: the linked ones in layers, the others in a grid below."""
-    linked = {box for link in level.links for box in link}
-    loose = [box for box in level.boxes if box not in linked]
-    flip = direction == "down"
-    size = {box: _flipped(sizes.get(box, (WIDTH, HEIGHT)), flip) for box in level.boxes}
-    centres, bends = layered([box for box in level.boxes if box in linked], list(level.links), size)
-    across = max((y + size[b][1] / 2 for b, (_, y) in centres.items() if b in size), default=-BOX_GAP) + BOX_GAP
-    centres |= _grid(loose, size, across, single=not linked)
-    left = min((x - size[b][0] / 2 for b, (x, _) in centres.items()), default=0.0)
-    top = min((y - size[b][1] / 2 for b, (_, y) in centres.items()), default=0.0)
-    pad, head = (PAD, TITLE) if inside else (0.0, 0.0)
-
-    def moved(point: Point) -> Point:
-        x, y = _flipped((point[0] - left, point[1] - top), flip)
-        return x + pad, y + head
-
-    final = {box: moved(point) for box, point in centres.items()}
-    width = max((x + _flipped(size[b], flip)[0] / 2 for b, (x, _) in final.items()), default=0.0) + pad
-    height = max((y + _flipped(size[b], flip)[1] / 2 for b, (_, y) in final.items()), default=0.0) + pad
-    return _Placed(final, (width, height), {link: tuple(moved(p) for p in points) for link, points in bends.items()})
+def _containers(boxes: pd.DataFrame) -> dict[str, str | None]:
+    """The container of each box; None at the top, and where containers lie in each other (bad data)."""
+    named = dict(zip(boxes.index, boxes["container"], strict=True))
+    depth = depths(named)
+    return {box: around if isinstance(around, str) and depth[box] else None for box, around in named.items()}
 
 
 def _flipped(point: Point, flip: bool) -> Point:
     return (point[1], point[0]) if flip else point
 
 
-def _grid(boxes: Sequence[str], size: Mapping[str, Point], top: float, *, single: bool) -> dict[str, Point]:
-    """Boxes without links, in order of start, in rows; nearly square where there is nothing else."""
-    columns = max(GRID, round((len(boxes) / 2) ** 0.5)) if single else GRID
-    centres: dict[str, Point] = {}
-    for at in range(0, len(boxes), columns):
-        row = boxes[at : at + columns]
-        height = max(size[box][1] for box in row)
-        x = 0.0
-        for box in row:
-            centres[box] = (x + size[box][0] / 2, top + height / 2)
-            x += size[box][0] + BOX_GAP
-        top += height + BOX_GAP
-    return centres
+def _frame(down: bool) -> tuple[Point, Point]:
+    """What a container has around its contents: at their upper left, and at their lower right."""
+    return _flipped((PAD, TITLE), down), (PAD, PAD)
+
+
+def _old(before: Layout | None, direction: Direction) -> dict[str, Point]:
+    """Centres along and across the flow in the layout that is to be kept."""
+    if before is None or before.direction != direction:
+        return {}
+    places = before.places
+    return {
+        box: _flipped((x, y), direction == "down")
+        for box, x, y in zip(places.index, places["x"], places["y"], strict=True)
+    }
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """All in absolute points along and across the flow; of routes and ports, by the level where they are."""
+
+    centres: dict[str, Point]
+    size: Mapping[str, Point]
+    lanes: dict[str, Point]
+    ports: dict[tuple[Level, str], float]
+    routes: dict[tuple[Level, Link], tuple[Point, ...]]
+    holds: frozenset[str]
 
 
 def _absolute(
-    placed: Mapping[str | None, _Placed],
-    sizes: Mapping[str, Point],
-    depth: Mapping[str, int],
-    carried: Mapping[tuple[str, str], tuple[str | None, str, str]],
-    direction: Direction,
-) -> Layout:
+    laid: Mapping[Level, Arranged], size: Mapping[str, Point], depth: Mapping[str, int], head: Point
+) -> _Whole:
     """Relative places as absolute ones, from the outside in."""
-    corner: dict[str | None, Point] = {None: (0.0, 0.0)}
-    rows = {}
-    for name in [None, *sorted((n for n in placed if n is not None), key=lambda n: depth[n])]:
-        left, top = corner[name]
-        for box, (x, y) in placed[name].centres.items():
-            width, height = sizes.get(box, (WIDTH, HEIGHT))
-            rows[box] = (left + x, top + y, width, height, depth[box])
-            corner[box] = (left + x - width / 2, top + y - height / 2)
-    bends = {}
-    for link, (level, source, target) in carried.items():
-        points = placed[level].bends.get((source, target), ())
-        if points:
-            left, top = corner[level]
-            bends[link] = tuple((left + x, top + y) for x, y in points)
-    places = pd.DataFrame.from_dict(rows, orient="index", columns=["x", "y", "width", "height", "depth"])
-    return Layout(direction, places.sort_values("depth", kind="stable"), bends)
+    whole = _Whole({}, size, {}, {}, {}, frozenset(level for level in laid if level is not None))
+    for level in sorted(laid, key=lambda name: -1 if name is None else depth[name]):
+        x = y = 0.0
+        if level is not None:
+            x, y = (whole.centres[level][i] - size[level][i] / 2 + head[i] for i in (0, 1))
+        for name, (along, across) in laid[level].centres.items():
+            if is_port(name):
+                whole.ports[level, name] = y + across
+            else:
+                whole.centres[name] = (x + along, y + across)
+        whole.lanes.update((box, (x + begin, x + end)) for box, (begin, end) in laid[level].lanes.items())
+        for link, points in laid[level].routes.items():
+            whole.routes[level, link] = tuple((x + along, y + across) for along, across in points)
+    return whole
+
+
+def _bends(link: Link, way: Way, whole: _Whole) -> tuple[Point, ...]:
+    """The points that a link passes, without those that it would pass anyway, or could leave out."""
+    first, last = link[::-1] if way.turned else link
+    points = [
+        *_out(first, way.leaves, whole, 1),
+        *whole.routes[way.level, way.link],
+        *reversed(_out(last, way.reaches, whole, -1)),
+    ]
+    begin, end = whole.centres[first], whole.centres[last]
+    free = [NEARLY if box not in whole.holds else -1.0 for box in (first, last)]
+    if abs((points[1] if len(points) > 1 else end)[1] - begin[1]) <= free[0]:
+        points.pop(0)
+    if points and abs((points[-2] if len(points) > 1 else begin)[1] - end[1]) <= free[1]:
+        points.pop()
+    kept = [begin]
+    for point, after in zip(points, [*points[1:], end], strict=False):
+        border = (kept == [begin] and free[0] < 0) or (point is points[-1] and free[1] < 0)
+        straight = abs(point[1] - kept[-1][1]) < LEVEL and abs(after[1] - point[1]) < LEVEL
+        if point[0] - kept[-1][0] > LEVEL and (border or not straight):
+            kept.append(point)
+    return tuple(kept[:0:-1] if way.turned else kept[1:])
+
+
+def _out(box: str, borders: Sequence[tuple[str, str, str]], whole: _Whole, side: Literal[1, -1]) -> list[Point]:
+    """The points from a box to the end of the outermost lane it lies in; with side -1 to its begin, where links end."""
+    at, level = box, whole.centres[box][1]
+    points = [(_edge(box, whole, side), level)] if box in whole.holds else []
+    for container, inner, port in borders:
+        route = whole.routes[container, (inner, port) if side == 1 else (port, inner)]
+        points += [_lane_end(at, level, whole, side), *route[::side]]
+        at, level = container, whole.ports[container, port]
+        points.append((_edge(container, whole, side), level))
+    return [*points, _lane_end(at, level, whole, side)]
+
+
+def _edge(box: str, whole: _Whole, side: Literal[1, -1]) -> float:
+    return whole.centres[box][0] + side * whole.size[box][0] / 2
+
+
+def _lane_end(box: str, level: float, whole: _Whole, side: Literal[1, -1]) -> Point:
+    begin, end = whole.lanes[box]
+    return (end if side == 1 else begin - ARROW), level
+
+
+def _in_place(shown: Layout, before: Layout | None) -> Layout:
+    """Moved so that of the boxes that were there before, as many went one way as the other."""
+    if before is None or before.direction != shown.direction:
+        return shown
+    kept = shown.places.index.intersection(before.places.index)
+    if kept.empty:
+        return shown
+    by = before.places.loc[kept, ["x", "y"]] - shown.places.loc[kept, ["x", "y"]]
+    return moved(shown, (float(by["x"].median()), float(by["y"].median())))
