@@ -67,7 +67,7 @@ def group_details(graph: FlowRunGraph, picture: Picture, group: str, leave: Call
     """A group of task runs: how many, how long."""
     members = graph.nodes.loc[list(picture.members[group])]
     states = members["state_name"].value_counts()
-    _title(html(members["task_name"].iloc[0]), leave)
+    _title(html(" + ".join(members["task_name"].unique())), leave)
     st.html(
         facts(
             [

@@ -82,9 +82,14 @@ def selectable(
 
 
 def plain(
-    frame: pd.DataFrame, columns: dict[str, Any], *, key: str, height: int | Literal["stretch", "auto"] = "auto"
+    frame: pd.DataFrame,
+    columns: dict[str, Any],
+    *,
+    key: str,
+    height: int | Literal["stretch", "auto"] = "auto",
+    lazy: bool = False,
 ) -> None:
-    """A table to read and sort."""
+    """A table to read and sort; `lazy` keeps it on the server, and sends what is in sight."""
     st.dataframe(
         frame,
         key=key,
@@ -92,6 +97,7 @@ def plain(
         column_order=list(columns),
         hide_index=True,
         height=height,
+        lazy=lazy,
         placeholder="–",
     )
 

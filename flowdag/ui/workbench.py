@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from flowdag import cache
 from flowdag.analysis.attempts import of_attempt
 from flowdag.analysis.drawing import Drawing, View
 from flowdag.analysis.grouping import Picture
@@ -17,7 +15,7 @@ from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live import SHORTEST_S
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.tenants import Tenant
-from flowdag.ui import details, header, live, state, tables
+from flowdag.ui import details, header, live, state
 from flowdag.ui.boxes import Paint
 from flowdag.ui.controls import Chosen, pick_trace, pick_view
 from flowdag.ui.dag import dag
@@ -25,10 +23,10 @@ from flowdag.ui.errors import in_words
 from flowdag.ui.folding import all_button, boxes_of, fit_button, fold_buttons, held_in_place
 from flowdag.ui.legend import legend, shade
 from flowdag.ui.text import html
-from flowdag.ui.theme import is_dark, sign
+from flowdag.ui.theme import is_dark
+from flowdag.ui.timings import lift, timings
 
-DETAILS_HEIGHT, TABLE_HEIGHT = 300, 268
-LIFTED = "flowdag-lifted"
+DETAILS_HEIGHT = 300
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def _bench(tenant_id: str, shown: Shown, places: Places, *, follows: bool) -> No
         with box:
             _details(tenant_id, graph, drawing.picture, selected)
         with places.right:
-            _tables(tenant_id, graph, drawing, chosen.attempt, selected)
+            timings(tenant_id, graph, drawing, chosen.attempt, selected)
 
 
 def _graph(
@@ -112,9 +110,8 @@ def _selected(graph: FlowRunGraph, picture: Picture) -> str | None:
 
 
 def _click(box: str) -> None:
-    """Chosen in the graph or in the details: the table then shows it first, where it is in sight."""
     state.choose(task=box)
-    st.session_state[LIFTED] = box
+    lift(box)
 
 
 def _details(tenant_id: str, graph: FlowRunGraph, picture: Picture, selected: str | None) -> None:
@@ -128,33 +125,3 @@ def _details(tenant_id: str, graph: FlowRunGraph, picture: Picture, selected: st
 
 def _leave() -> None:
     state.choose(task=None)
-
-
-def _tables(tenant_id: str, graph: FlowRunGraph, drawing: Drawing, attempt: int | None, selected: str | None) -> None:
-    """By task run, and by task name. Choosing a row chooses the task; the order stays while rows are being chosen."""
-    by_run, by_name = cache.timings(tenant_id, graph.run.id, graph.as_of, attempt, graph)
-    runs, names = st.tabs(["By task run", "By task name"])
-    with runs:
-        found = by_run if drawing.lit is None else by_run[by_run["id"].isin(drawing.lit)]
-        shown = _lift(found, drawing.picture, st.session_state.setdefault(LIFTED, selected))
-        shown["state"] = [sign(*pair) for pair in _states(graph, shown["id"])]
-        position = shown.index[shown["id"] == selected]
-        tables.selectable(
-            shown, tables.TASK_RUN_COLUMNS, key="task-runs", height=TABLE_HEIGHT,
-            selected=int(position[0]) if len(position) else None,
-            on_select=lambda row: state.choose(task=None if row is None else str(shown.at[row, "id"])),
-        )  # fmt: skip
-        tables.csv_button(by_run, f"{graph.run.name}-task-runs", key="task-runs-csv")
-    with names:
-        tables.plain(by_name, tables.TASK_NAME_COLUMNS, key="task-names", height=TABLE_HEIGHT)
-        tables.csv_button(by_name, f"{graph.run.name}-task-names", key="task-names-csv")
-
-
-def _lift(frame: pd.DataFrame, picture: Picture, box: str | None) -> pd.DataFrame:
-    """The rows of a box first: of one task, or of all in a group."""
-    first = frame["id"].isin(picture.members.get(box or "", (box,)))
-    return pd.concat([frame[first], frame[~first]], ignore_index=True)
-
-
-def _states(graph: FlowRunGraph, ids: pd.Series) -> list[tuple[str, str]]:
-    return list(graph.nodes.loc[ids, ["state_type", "state_name"]].itertuples(index=False, name=None))
