@@ -47,7 +47,8 @@ def assemble(raw: Raw, as_of: datetime, notes: Iterable[str] = ()) -> FlowRunGra
     tries = tries_known(nodes, histories)
     found = {**nodes.of, **durations(nodes, edges, tries, run, histories, as_of)}
     frame = table(found, NODES, pd.Index(nodes["id"], dtype="object", name="id"))
-    complete = is_settled(run, frame, _last_recorded(task_runs["updated"]), as_of)
+    settling = frame.assign(independent=nodes["independent"])
+    complete = is_settled(run, settling, _last_recorded(task_runs["updated"]), as_of)
     remarks = [
         *_doubts(frame, task_runs.unreadable + subflows.unreadable + nodes.unreadable + undated, nodes.mended),
         *_remarks(run, frame, edges.plausible, complete),
@@ -62,14 +63,17 @@ def _last_recorded(updated: Array) -> pd.Timestamp | None:
 
 
 def is_settled(run: FlowRun, nodes: pd.DataFrame, last_recorded: datetime | None, as_of: datetime) -> bool:
-    """Whether all is told: the flow run has ended, and nothing more has been recorded of it for a while."""
+    """Whether all is told: the flow run has ended, and nothing more has been recorded of it for a while.
+
+    nodes: columns state_type, state_name, and `independent`: whether it has a process of its own.
+    """
     if not run.is_over:
         return False
     age = as_of - (run.end or run.updated or as_of)
     quiet = as_of - last_recorded if last_recorded else age
     running = ~among(nodes["state_type"], TERMINAL | NOT_STARTED)
     waiting = among(nodes["state_type"], NOT_STARTED) & ~among(nodes["state_name"], {"NotReady"})
-    late = (running | waiting) & (among(nodes["kind"], {"flow-run"}) | (age < GIVEN_UP_AFTER))
+    late = (running | waiting) & (nodes["independent"].to_numpy(dtype="bool") | (age < GIVEN_UP_AFTER))
     return bool(min(age, quiet) >= SETTLED_AFTER and not late.any())
 
 
@@ -79,7 +83,8 @@ def _remarks(run: FlowRun, nodes: pd.DataFrame, plausible: Array, complete: bool
     if doubtful := int((~plausible).sum()):
         remarks.append(
             f"{doubtful} link{'s are' if doubtful > 1 else ' is'} dashed: the later task started before the earlier "
-            "one had ended, so Prefect may have mistaken one value for another."
+            "one had ended, so Prefect may have mistaken one value for another, or the earlier one hands on results "
+            "while it runs."
         )
     never = int((nodes["start"].isna() & among(nodes["state_type"], NOT_STARTED)).sum()) if run.is_over else 0
     if never:

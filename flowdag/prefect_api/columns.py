@@ -52,7 +52,7 @@ TASK_RUN: Final[Mapping[str, Any]] = {
     "flow_run_run_count": COUNT,
     "updated": WHEN,
 }
-SUBFLOW: Final[Mapping[str, Any]] = {**_RUN, "flow_id": TEXT, "parent_task_run_id": TEXT}
+SUBFLOW: Final[Mapping[str, Any]] = {**_RUN, "flow_id": TEXT, "parent_task_run_id": TEXT, "deployment_id": TEXT}
 STATE: Final[Mapping[str, Any]] = {"type": ID, "name": ID, "timestamp": WHEN}
 
 

@@ -32,8 +32,8 @@ def durations(
     bound = _first_told(over, now)
     # until when the node waited: its start; never started: its end, or its flow run's, or now
     until = _first_told(start, nodes["end"], bound)
-    # a subflow outlives its caller where it was only set going; a task does not outlive its flow run
-    end = _first_told(nodes["end"], np.where(nodes["kind"] == "flow-run", now, bound))
+    # a deployment's run outlives its caller where it was only set going; nothing else outlives its flow run
+    end = _first_told(nodes["end"], np.where(nodes["independent"], now, bound))
     created = _first_told(nodes["expected_start"], start)
     last_input = _last_inputs(edges, np.where(np.isnat(start), bound, end))
     ready = np.fmin(np.fmax(last_input, created), until)
@@ -50,12 +50,17 @@ def durations(
 
 
 def _ends_of_flow_runs(nodes: Nodes, run: FlowRun) -> Array:
-    """For each node the end of the flow run that it belongs to; NaT while that runs."""
+    """For each node the end of the flow run that it belongs to; NaT while that runs.
+
+    A subflow that told none, since its process died, ended with its caller.
+    """
     subflows = np.flatnonzero(nodes["kind"] == "flow-run")
     size = len(nodes)
     places = {**dict(zip(nodes["id"][subflows], subflows.tolist(), strict=True)), run.id: size}
     ends: Array = np.append(nodes["end"], np.array([_utc(run.end), _utc(None)]))
     place = np.fromiter(map(places.get, nodes["flow_run_id"], repeat(size + 1)), "int64", size)
+    for lost in subflows[np.isnat(ends[subflows]) & ~nodes["independent"][subflows]]:  # callers come before
+        ends[lost] = ends[place[lost]]
     return np.asarray(ends[place])
 
 

@@ -199,7 +199,7 @@ def is_settled(watched: Watched) -> bool:
     flows = [row for row in called if is_unfinished(row)]
     late = pd.DataFrame(
         {
-            "kind": ["task-run"] * len(tasks) + ["flow-run"] * len(flows),
+            "independent": [False] * len(tasks) + [bool(row.get("deployment_id")) for row in flows],
             "state_type": [row.get("state_type") or "PENDING" for row in [*tasks, *flows]],
             "state_name": [row.get("state_name") or "Pending" for row in [*tasks, *flows]],
         },

@@ -20,7 +20,7 @@ from flowdag.prefect_api.tries import begins
 KEY_HASH = re.compile(r"-[0-9a-f]{8}$")
 READ = (
     "id", "kind", "flow_run_id", "task_run_id", "label", "task_name", "task_key", "state_type", "state_name",
-    "expected_start", "start", "end", "total_s", "tries", "attempt", "container", "tags",
+    "expected_start", "start", "end", "total_s", "tries", "attempt", "container", "tags", "independent",
 )  # fmt: skip
 
 
@@ -29,7 +29,8 @@ class Nodes:
     """Nodes by column, in order of start (expected start where there is none), then id.
 
     at: where each id is. rank: where each node would be in order of id. calls: for each task run that stands for
-    subflow runs these runs' ids, in order; a retried caller has several. mended: how many stood inside themselves.
+    subflow runs these runs' ids, in order; a retried caller has several. mended: how many stood inside themselves. The
+    column `independent` tells what has a process of its own: runs of deployments, which may outlive their callers.
     """
 
     of: Mapping[str, Array]
@@ -101,6 +102,7 @@ def _task_nodes(run_id: str, rows: Columns) -> tuple[dict[str, Array], int]:
         "end": end,
         "attempt": rows["flow_run_run_count"],
         "container": objects(_containers(rows, run_id)),
+        "independent": np.zeros(len(ids), dtype="bool"),
     }, unreadable
 
 
@@ -139,13 +141,18 @@ def _subflow_nodes(
         "start": start[run],
         "end": end[run],
         "attempt": np.zeros(len(run), dtype="int64"),
+        "independent": np.array([bool(rows["deployment_id"][one]) for one in run], dtype="bool"),
     }, unreadable
 
 
 def _span(rows: Columns) -> tuple[Array, Array, int]:
-    """Start and end; old servers leave them out for cached tasks, whose one state then tells both."""
+    """Start and end; old servers leave them out for cached tasks, whose one state then tells both.
+
+    What was cancelled before it ran has its end as its start: it has none.
+    """
     start, end, kinds = rows["start_time"], rows["end_time"], rows["state_type"]
-    ended = among(kinds, TERMINAL)
+    ended, completed = among(kinds, TERMINAL), among(kinds, {"COMPLETED"})
+    start = np.where(ended & ~completed & (rows["run_count"] == 0) & (start == end), np.datetime64("NaT", "us"), start)
     open_ended = np.flatnonzero(ended & np.isnat(end))
     if not len(open_ended) and not (np.isnat(start) & ended).any():
         return start, end, 0
@@ -154,7 +161,6 @@ def _span(rows: Columns) -> tuple[Array, Array, int]:
     told = times(texts)
     end = end.copy()
     end[open_ended] = np.where(np.isnat(told), rows["expected_start_time"][open_ended], told)
-    completed = among(kinds, {"COMPLETED"})
     return np.where(completed & np.isnat(start), end, start), end, count_unreadable(texts, told)
 
 
