@@ -9,6 +9,8 @@ from typing import NoReturn
 
 import pytest
 
+from tests import postgresql
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -21,6 +23,11 @@ def needs_program(*names: str) -> str:
 def needs_chromium() -> str:
     """The path of the browser that the tests drive."""
     return needs_program("chromium", "chromium-browser", "google-chrome")
+
+
+def needs_postgresql() -> Path:
+    """The folder of PostgreSQL's programs."""
+    return postgresql.programs() or _lacks("needs PostgreSQL: not installed")
 
 
 def needs_shared(name: str) -> Path:
