@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from flowdag.demo.processes import clean_env, free_port, start, stop
-from flowdag.demo.server import Server, embedded_server
+from flowdag.demo.server import answers, embedded_server
 from tests.needs import ROOT
+from tests.waiting import wait_until
 
+PATIENCE_S = 300  # `make compat` gives way to everything else
 PYTHON = os.environ.get("COMPAT_PYTHON")
 
 
@@ -30,18 +31,16 @@ def served(home: Path, database: str | None = os.environ.get("COMPAT_DATABASE"))
     port = free_port()
     settings = {"PREFECT_UI_ENABLED": "false"} | ({"PREFECT_API_DATABASE_CONNECTION_URL": database} if database else {})
     command = [str(Path(flows_python()).with_name("prefect")), "server", "start"]
-    log = home / "server.log"
     process = start(
         [*command, "--host", "127.0.0.1", "--port", str(port)],
         env=clean_env(home, **settings),
         cwd=home / "prefect",
-        log=log,
+        log=home / "server.log",
     )
-    server = Server(process, f"http://127.0.0.1:{port}/api", log, time.monotonic())
+    api_url = f"http://127.0.0.1:{port}/api"
     try:
-        while not server.is_ready():
-            time.sleep(0.1)
-        yield server.api_url
+        wait_until(lambda: answers(f"{api_url}/health"), process, PATIENCE_S)
+        yield api_url
     finally:
         stop([process])
 
