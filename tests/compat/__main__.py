@@ -28,11 +28,12 @@ TESTS = ["tests/compat/reads.py", *(f"tests/prefect_api/test_{name}.py" for name
 
 @dataclass(frozen=True)
 class Version:
-    """A release, a date by which all that it needs was out, and the databases to try it with."""
+    """A release, a date by which all that it needs was out, the databases to try it with, and what it needs besides."""
 
     number: str
     by: str
     databases: tuple[str, ...] = (SQLITE,)
+    besides: tuple[str, ...] = ()
 
 
 VERSIONS = (
@@ -44,7 +45,7 @@ VERSIONS = (
     Version("3.4.11", "2025-08-15", (SQLITE, POSTGRESQL)),
     Version("3.6.13", "2026-02-05"),
     Version("3.7.4", "2026-06-20"),  # the last whose graph-v2 hides what never started
-    Version("3.8.8", "2026-10-20", (SQLITE, POSTGRESQL)),
+    Version("3.8.8", "2026-10-20", (SQLITE, POSTGRESQL), ("fastapi<0.151",)),  # as pyproject.toml
 )
 
 
@@ -124,8 +125,8 @@ def installed(version: Version) -> Path:
     python, done = folder / "bin" / "python", folder / "installed"
     if not done.exists():
         _run(uv(), "venv", "--clear", "--python", sys.executable, str(folder))
-        wanted = [f"prefect=={version.number}", "pandas", "asyncpg", "setuptools<70", "--exclude-newer", version.by]
-        _run(uv(), "pip", "install", "--python", str(python), *wanted)
+        wanted = [f"prefect=={version.number}", *version.besides, "pandas", "asyncpg", "setuptools<70"]
+        _run(uv(), "pip", "install", "--python", str(python), *wanted, "--exclude-newer", version.by)
         done.touch()
     return python
 
