@@ -38,6 +38,9 @@ def test_pick_a_run_click_its_tasks_and_share_the_link(page: Page, app_url: str,
     choose(page, "Run", "✓ acme nightly")
     assert query(page) == {"tenant": ["acme"], "run": [samples.runs["nightly"]]}
     shows(page, "The run")
+    page.get_by_role("button", name="Unfold all").click()
+    until(page, lambda: query(page).get("open") == ["all"], "the address says that all is unfolded")
+    settle(page)
 
     click_task(page, "extract-north")
     expect(selected_row(page)).to_have_text("extract-north")
@@ -64,7 +67,7 @@ def test_pick_a_run_click_its_tasks_and_share_the_link(page: Page, app_url: str,
 
 
 def test_the_table_and_the_graph_show_the_same_task(page: Page, app_url: str, samples: Samples) -> None:
-    visit(page, app_url, tenant="acme", run=samples.runs["nightly"])
+    visit(page, app_url, tenant="acme", run=samples.runs["nightly"], open="all")
     plain = look(page, "extract-south")
     click_row(page, "extract-south")
     shows(page, "extract-south")
@@ -124,7 +127,7 @@ def script_ends(page: Page) -> list[int]:
 def test_a_changed_selection_runs_one_fragment_and_not_the_page(
     page: Page, app_url: str, samples: Samples, script_ends: list[int]
 ) -> None:
-    visit(page, app_url, tenant="acme", run=samples.runs["nightly"])
+    visit(page, app_url, tenant="acme", run=samples.runs["nightly"], open="all")
     graph(page)
     assert ForwardMsg.FINISHED_SUCCESSFULLY in script_ends, "the page itself has run"
 
@@ -140,7 +143,7 @@ def test_a_changed_selection_runs_one_fragment_and_not_the_page(
 
 
 def test_a_run_that_failed_half_way(page: Page, app_url: str, samples: Samples) -> None:
-    visit(page, app_url, tenant="acme", run=samples.runs["failing"])
+    visit(page, app_url, tenant="acme", run=samples.runs["failing"], open="all")
     boxes = drawn(graph(page))
     assert boxes["convert-east"]["label"].startswith("✗")
     (load,) = [name for name in boxes if name.startswith("load_warehouse")]  # Prefect had not named its run yet

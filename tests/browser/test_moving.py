@@ -34,10 +34,10 @@ def go(page: Page, name: str) -> None:
 
 
 def test_pages_keep_tenant_run_and_task(page: Page, app_url: str, samples: Samples) -> None:
-    visit(page, app_url, tenant="acme", run=samples.runs["nightly"])
+    visit(page, app_url, tenant="acme", run=samples.runs["nightly"], open="all")
     click_task(page, "extract-west")
     chosen = query(page)
-    assert set(chosen) == {"tenant", "run", "task"}
+    assert set(chosen) == {"tenant", "run", "task", "open"}
     go(page, "Runs")
     expect(page.locator(TABLE).first).to_be_visible()
     until(page, lambda: query(page) == chosen, "the address keeps the choice")
@@ -72,7 +72,7 @@ def test_back_in_the_browser(page: Page, app_url: str, samples: Samples) -> None
 
 
 def test_another_tenant_forgets_the_run(page: Page, app_url: str, samples: Samples) -> None:
-    visit(page, app_url, tenant="acme", run=samples.runs["nightly"])
+    visit(page, app_url, tenant="acme", run=samples.runs["nightly"], open="all")
     click_task(page, "extract-west")
     choose(page, "Tenant", "Client Globex")
     expect(picked(page, "Run")).to_have_value(re.compile("globex scores of"))
