@@ -222,7 +222,7 @@ def interval_s(watched: Watched) -> float:
 
 def back_off_s(interval: float, failures: int, retry_after_s: float | None) -> float:
     """Seconds until the next poll after so many failed ones in a row: twice as long each time, as long as was asked."""
-    return max(retry_after_s or 0.0, min(LONGEST_S, interval * 2.0**failures))
+    return max(retry_after_s or 0.0, min(LONGEST_S, interval * 2.0 ** min(failures, 10)))
 
 
 # Small parts
