@@ -43,7 +43,7 @@ def assemble(raw: Raw, as_of: datetime, notes: Iterable[str] = ()) -> FlowRunGra
     histories, undated = states_by_run(raw.histories)
     inputs = inputs_of(task_runs["task_inputs"])
     nodes = nodes_of(run.id, task_runs, subflows, raw.flow_names, histories)
-    edges = true_edges(task_runs["id"], inputs, nodes)
+    edges = true_edges(task_runs["id"], inputs, nodes, task_runs["state"])
     tries = tries_known(nodes, histories)
     found = {**nodes.of, **durations(nodes, edges, tries, run, histories, as_of)}
     frame = table(found, NODES, pd.Index(nodes["id"], dtype="object", name="id"))

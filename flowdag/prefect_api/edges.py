@@ -70,11 +70,19 @@ def inputs_of(task_inputs: Sequence[Mapping[str, Any] | None]) -> Inputs:
     return Inputs(row[~called], ids, waits[~called])
 
 
-def true_edges(task_runs: Sequence[str], inputs: Inputs, nodes: Nodes) -> Edges:
-    """The true edges, from the inputs of these task runs: one a pair, `data` before `wait_for`."""
+def true_edges(
+    task_runs: Sequence[str], inputs: Inputs, nodes: Nodes, states: Sequence[Mapping[str, Any] | None]
+) -> Edges:
+    """The true edges, from the inputs of these task runs: one a pair, `data` before `wait_for`.
+
+    states: of the same task runs, as Prefect tells them.
+    """
     stands_for = {wrapper: nodes.at[runs[0]] for wrapper, runs in nodes.calls.items()}
     at = {**nodes.at, **stands_for} if stands_for else nodes.at
     source = np.fromiter(map(at.get, inputs.id, repeat(-1)), "int64", len(inputs.id))
+    if len(lost := np.flatnonzero(source < 0)):
+        stood = _deleted_subflows(task_runs, states, at)
+        source[lost] = [stood.get(inputs.id[place], -1) for place in lost]
     target = np.fromiter(map(at.__getitem__, task_runs), "int64", len(task_runs))[inputs.row]
     waits = inputs.waits
     several = {wrapper: runs for wrapper, runs in nodes.calls.items() if len(runs) > 1}
@@ -84,6 +92,19 @@ def true_edges(task_runs: Sequence[str], inputs: Inputs, nodes: Nodes) -> Edges:
             np.concatenate([one[simple], other]) for one, other in zip((source, target, waits), more, strict=True)
         )
     return _one_a_pair(source, target, waits, nodes)
+
+
+def _deleted_subflows(
+    task_runs: Sequence[str], states: Sequence[Mapping[str, Any] | None], at: Mapping[str, int]
+) -> dict[str, int]:
+    """Where the task runs are that stood for subflow runs which are gone, by the ids of these."""
+    found = {}
+    for task_run, state in zip(task_runs, states, strict=True):
+        details = (state or {}).get("state_details")
+        child = details.get("child_flow_run_id") if isinstance(details, dict) else None
+        if isinstance(child, str):
+            found[child] = at[task_run]
+    return found
 
 
 def _of_several(
