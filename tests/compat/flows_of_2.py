@@ -26,7 +26,7 @@ def shaky() -> Value:
     return Value()
 
 
-@task(task_run_name="kept-{name}", cache_key_fn=lambda *_: f"of {runtime.flow_run.id}", persist_result=True)
+@task(cache_key_fn=lambda *_: f"of {runtime.flow_run.id}", persist_result=True)
 def kept(name: str) -> str:
     return name
 
