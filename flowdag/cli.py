@@ -14,10 +14,12 @@ from flowdag.errors import FlowdagError, RunNotFound
 
 if TYPE_CHECKING:
     from flowdag.model import FlowRunGraph
+    from flowdag.prefect_api.reading import Reached
     from flowdag.tenants import Tenant
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
 BROKEN_PIPE = 141  # and after the reader of a pipe has gone
+CLEARED = "\r\033[K"  # a terminal's line, empty again
 
 
 class CannotWrite(FlowdagError):
@@ -137,7 +139,15 @@ async def _read(tenant: Tenant, run_id: str, depth: int | None) -> FlowRunGraph:
         raise RunNotFound from None
     async with connect(tenant) as client:
         await require_visible(client, tenant.scope, run_id)
-        return await read_run(client, run_id, depth)
+        try:
+            return await read_run(client, run_id, depth, _tell_progress if sys.stderr.isatty() else None)
+        finally:
+            if sys.stderr.isatty():
+                print(CLEARED, end="", file=sys.stderr, flush=True)
+
+
+def _tell_progress(reached: Reached) -> None:
+    print(f"{CLEARED}{reached.words}…", end="", file=sys.stderr, flush=True)
 
 
 def _write(content: bytes, output: Path | None) -> None:

@@ -121,7 +121,7 @@ def _wait_until_recorded(run_id: str, count: int) -> None:
     for found in runs:
         runs += _subflows([found])
     ended = {"flow_runs": _any("id", runs), "task_runs": {"state": _any("type", ["COMPLETED", "FAILED"])}}
-    until = time.monotonic() + 90
+    until = time.monotonic() + 180
     while _ask("task_runs/count", ended) != count:
         assert time.monotonic() < until, f"{run_id}: {_ask('task_runs/count', ended)} task runs instead of {count}"
         time.sleep(0.2)
