@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import resource
-import subprocess
-import sys
+import tracemalloc
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -34,10 +33,11 @@ def measure() -> list[Figure]:
     figures: list[Figure] = []
     sums: dict[int, float] = {}
     for size in SIZES:
-        took = steps(whole_run(size), 3 if size <= 10_000 else 1)
+        raw = whole_run(size)
+        took = steps(raw, 3 if size <= 10_000 else 1)
         sums[size] = sum(took.values())
         figures += [Figure("computing", step, size, seconds, "s") for step, seconds in took.items()]
-        figures += [in_all(size, sums), Figure("computing", "memory", size, memory(size), "MB")]
+        figures += [in_all(size, sums), Figure("computing", "memory", size, memory(raw), "MB")]
     return figures
 
 
@@ -62,19 +62,13 @@ def in_all(size: int, sums: dict[int, float]) -> Figure:
     return Figure("computing", "in all", size, took, "s")
 
 
-def memory(size: int) -> float:
-    """Megabytes that computing adds at most to a process that holds the rows."""
-    code = f"from bench.computing import grown; print(grown({size}))"
-    return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
-
-
-def grown(size: int) -> float:
-    """The most that this process held while it computed, beyond what it held before."""
-    steps(whole_run(10), 1)  # what is imported on first use is not the run's
-    raw = whole_run(size)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def memory(raw: Raw) -> float:
+    """Megabytes that are held at most while all is computed, beyond the rows."""
+    tracemalloc.start()
     steps(raw, 1)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most / 1e6
 
 
 # --- the run ---------------------------------------------------------------------------------------------------------
@@ -87,8 +81,9 @@ def whole_run(size: int) -> Raw:
     subflows: list[dict[str, Any]] = []
     wrappers = size // 1_000
     task_runs += layered_tasks(draw, RUN.id, size - wrappers * (INSIDE + 1), LAYERS)
+    last = task_runs[-size // LAYERS // 3 :]
     for number in range(wrappers):
-        wrapper = task_run(draw, RUN.id, f"part-{number % 2}", number, draw.sample(task_runs, 3))
+        wrapper = task_run(draw, RUN.id, f"part-{number % 2}", LAYERS * 60, draw.sample(last, 3))
         subflow = {
             "id": str(new_id(draw)),
             "name": f"sub-{number}",
@@ -109,9 +104,10 @@ def layered_tasks(draw: Random, flow_run_id: str, count: int, layers: int) -> li
     """Task runs of two names a layer; each takes two results of its namesakes above, and one of the others."""
     found: list[dict[str, Any]] = []
     above: list[list[dict[str, Any]]] = [[], []]
-    for layer in range(layers):
+    ends = [0, *(layers + (count - layers) * layer // (layers - 1) for layer in range(layers))]  # few have no inputs
+    for layer, (begin, end) in enumerate(pairwise(ends)):
         here: list[list[dict[str, Any]]] = [[], []]
-        for at in range(count * layer // layers, count * (layer + 1) // layers):
+        for at in range(begin, end):
             own, other = above[at % 2], above[1 - at % 2]
             inputs = [*draw.sample(own, min(2, len(own))), *draw.sample(other, min(1, len(other)))]
             here[at % 2].append(task_run(draw, flow_run_id, f"step-{layer}-{'ab'[at % 2]}", layer * 60, inputs))
