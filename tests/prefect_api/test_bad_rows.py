@@ -121,6 +121,11 @@ def check_sound(graph: FlowRunGraph) -> None:
     assert not edges.duplicated(["source", "target"]).any()
     assert (edges["source"] != edges["target"]).all()
     assert {*edges["source"], *edges["target"], *tries["node"], *nodes["container"].dropna()} <= set(nodes.index)
+    for node in nodes.index:
+        around, out = nodes.at[node, "container"], 0
+        while isinstance(around, str):
+            around, out = nodes.at[around, "container"], out + 1
+            assert out < len(nodes)
     seconds = nodes[["blocked_s", "queue_s", "run_s", "retry_s", "wall_s"]]
     assert not (seconds < 0).any(axis=None)
     assert (nodes["wall_s"].notna() == nodes["start"].notna()).all()
