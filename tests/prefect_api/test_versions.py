@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import anyio
@@ -11,11 +12,13 @@ import pytest
 
 from flowdag.checks import check_tenants
 from flowdag.errors import ApiRefused, FlowdagError, RunNotFound
-from flowdag.prefect_api.flow_runs import count_runs, list_runs
+from flowdag.prefect_api import task_runs
+from flowdag.prefect_api.flow_runs import ANY, count_running_at, count_runs, list_runs
 from flowdag.prefect_api.read_run import read_run
 from flowdag.prefect_api.versions import too_old
 from flowdag.tenants import Scope
 from tests.misbehaving import Answer, Request, answering, as_json, without_csrf
+from tests.prefect_api.test_task_runs import Table
 from tests.truth import ask, tenant
 
 RUN = "11111111-1111-4111-8111-111111111111"
@@ -84,6 +87,31 @@ def test_several_tags_need_a_newer_server(version: str, is_reason: bool) -> None
     needs = f"The Prefect server at 127.0.0.1 is version {version}: a scope of several tags needs 3.1.5 or newer."
     assert (error.what == needs) is is_reason
     assert one.what != needs
+
+
+def test_task_runs_come_by_offset_where_their_expected_start_is_no_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prefect 2.20; all of them share one moment, as where the filter is needed most."""
+    monkeypatch.setattr(task_runs, "PAGE", 3)
+    held = Table()
+    held.rows = [{"id": f"id-{at:02d}", "expected_start_time": "2026-01-01T00:00:00Z"} for at in range(20)]
+
+    def answer(request: Request) -> Answer:
+        if request.path.endswith("/admin/version"):
+            return as_json("2.20.26")
+        filters = (request.json or {}).get("task_runs", {})
+        return UNKNOWN_FILTER if "expected_start_time" in filters else held.answer(request)
+
+    with answering(without_csrf(answer)) as api_url:
+        rows = ask(tenant(api_url), lambda client: task_runs.read_task_runs(client, [RUN]))
+    assert [row["id"] for row in rows] == [row["id"] for row in held.rows]
+
+
+def test_who_ran_at_a_moment_is_unknown_where_ends_are_no_filter() -> None:
+    now = datetime.now(UTC)
+    with server(as_json("3.0.3"), UNKNOWN_FILTER) as (api_url, _):
+        assert ask(tenant(api_url), lambda client: count_running_at(client, Scope(), ANY, now)) is None
+    with server(as_json("2.10.21"), UNKNOWN_FILTER) as (api_url, _):
+        assert refusal(api_url, lambda client: count_running_at(client, Scope(), ANY, now)).args[0].startswith(SENTENCE)
 
 
 def test_check_names_a_server_that_is_too_old_though_it_answers() -> None:
