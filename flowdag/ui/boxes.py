@@ -13,11 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from flowdag.ui.text import clean, duration, shorten
+from flowdag.ui.text import clean, duration, fitting
 from flowdag.ui.theme import Look, look
 
-NAME_LENGTH = 18
-CHARACTER = 7.2  # pixels a character takes, on average, at the size of a container's name
+SIDES = 30.0  # pixels beside a name in its box: margins, borders and the sign
+CHARACTER = 7.2  # pixels a character of a container's duration takes
 BAR_HEIGHT, BAR_MARGIN = 6.0, 10.0
 GROUP_MARGIN = {"top": 7, "right": 4, "bottom": 1, "left": 4}
 SELECTED = {False: "#5B4BD6", True: "#B3AAFF"}
@@ -52,7 +52,7 @@ def container(name: str, box: Mapping[str, Any], place: Mapping[str, float], pai
     shown = look(box["state_type"], box["state_name"], dark=paint.dark)
     fill, border, text = FADED[paint.dark] if paint.dims(name) else FRAME[paint.dark]
     after = f"  {duration(box['run_s'])}"
-    title = shorten(clean(box["label"]), int(place["width"] / CHARACTER) - len(after) - 4)
+    title = fitting(clean(box["label"]), place["width"] - SIDES - len(after) * CHARACTER, size=13)
     if shown.dashed or box["failures"]:
         border = shown.border
     return _placed(place) | {
@@ -73,19 +73,17 @@ def task(name: str, box: Mapping[str, Any], place: Mapping[str, float], paint: P
     fill, border, text = (shade or most).fill, (shade or worst).border, (shade or most).text
     if paint.dims(name):
         fill, border, text = FADED[paint.dark]
-    is_group = box["kind"] == "group"
-    plain = 2 if box["kind"] == "task-run" else 3
-    return (
-        _placed(place)
-        | {
-            "label": f"{worst.sign} {shorten(clean(box['label']), NAME_LENGTH) or '(no name)'}\n{_figures(box, worst)}",
-            "color": {"background": fill, "border": SELECTED[paint.dark] if name in paint.selected else border},
-            "font": {"color": text},
-            "borderWidth": 4 if name in paint.selected else plain,
-            "shapeProperties": {"borderDashes": [5, 4] if worst.dashed else False, "borderRadius": 5},
-        }
-        | ({"heightConstraint": {"minimum": place["height"] - 8, "valign": "top"}} if is_group else {})
-    )
+    title = fitting(clean(box["label"]), place["width"] - SIDES) or "(no name)"
+    drawn = _placed(place) | {
+        "label": f"{worst.sign} {title}\n{_figures(box, worst)}",
+        "color": {"background": fill, "border": SELECTED[paint.dark] if name in paint.selected else border},
+        "font": {"color": text},
+        "borderWidth": 4 if name in paint.selected else 2,
+        "shapeProperties": {"borderDashes": [5, 4] if worst.dashed else False, "borderRadius": 5},
+    }
+    if box["kind"] == "group":  # its bar takes the lower edge
+        drawn |= {"heightConstraint": {"minimum": place["height"] - 12, "valign": "top"}, "margin": GROUP_MARGIN}
+    return drawn
 
 
 def _figures(box: Mapping[str, Any], worst: Look) -> str:

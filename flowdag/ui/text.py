@@ -49,6 +49,30 @@ def shorten(text: str, length: int) -> str:
     return f"{text[:head]}…{text[len(text) - (length - 1 - head) :]}"
 
 
+NARROWEST = 0.3
+
+
+def fitting(text: str, pixels: float, size: float = 14) -> str:
+    """Text shortened so that it takes at most so many pixels in a sans-serif font of this size, by estimate."""
+    wide = pixels / size
+    length = min(len(text), int(wide / NARROWEST))
+    while length > 1 and _width(shorten(text, length)) > wide:
+        length -= 1
+    return shorten(text, length)
+
+
+def _width(text: str) -> float:
+    """About how wide text is, in parts of the font's size: Latin letters by kind, what is wide by definition 1."""
+    return sum(
+        1.0 if unicodedata.east_asian_width(char) in "WF"
+        else 0.86 if char in "mwMW@%"
+        else 0.71 if char.isupper()
+        else NARROWEST if char in "ijltfr.,:;'|!I-()[] "
+        else 0.56
+        for char in text
+    )  # fmt: skip
+
+
 def html(text: object) -> str:
     """Text as HTML that shows exactly this text, in its own direction."""
     return f"<bdi>{escape(clean(text))}</bdi>"
