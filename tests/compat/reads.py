@@ -36,6 +36,7 @@ TOLD = ".".join(map(str, VERSION))
 in_range = pytest.mark.skipif(VERSION < OLDEST, reason="too old to be read")
 too_old = pytest.mark.skipif(VERSION >= OLDEST, reason="is read")
 before_any_of_several_tags = pytest.mark.skipif(not OLDEST <= VERSION < TAGS_ANY, reason="knows them, or nothing")
+not_again = pytest.mark.skipif(VERSION >= (3, 8), reason="runs the subflow again")
 of_prefect_2 = pytest.mark.skipif(not OLDEST <= VERSION < (3,), reason="Prefect 3 runs the journal instead")
 
 
@@ -88,6 +89,14 @@ def test_logs_and_artifacts(truth: Truth) -> None:
     assert (progress.key, progress.kind, progress.data) == ("warehouse-load", "progress", 100.0)
     lines = ask(tenant(truth.api_url), lambda client: last_log_lines(client, graph.run.id, node["extract-north"]))
     assert "Read 53 orders of region north" in [line.message for line in lines]
+
+
+@not_again
+def test_a_flow_that_is_tried_again_keeps_its_subflow_run(truth: Truth) -> None:
+    graph = truth.graph("twice")
+    own = graph.nodes[graph.nodes["flow_run_id"] == graph.run.id]
+    both = [(label, attempt) for label in ("drawn", "fragile") for attempt in (1, 2)]
+    assert sorted(zip(own["label"], own["attempt"], strict=True)) == [*both, ("inner / inner", 1)]
 
 
 @before_any_of_several_tags
