@@ -21,7 +21,7 @@ from flowdag.prefect_api.guard import TooLarge
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_BYTES, DEADLINE_S = 20_000_000, 20.0  # 160 tasks with all-to-all edges have 12 MB and take 8 s
-INSTEAD = "flowdag.read_run reads it from its task runs, at any size."
+INSTEAD = "Read it from its task runs, at any size, with flowdag.read_run."
 
 
 @dataclass(frozen=True)

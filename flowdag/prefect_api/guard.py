@@ -70,7 +70,7 @@ async def _read(response: httpx.Response, at_most: int) -> None:
         if size > at_most:
             raise TooLarge(
                 f"The answer of {response.url.host} is larger than {at_most / 1e6:.0f} MB.",
-                "flowdag reads no more at once: look in Prefect's own pages, or check the tenant's api_url.",
+                "Look at it in Prefect's own pages, or check the tenant's api_url.",
             )
         parts.append(part)
     response._content = b"".join(parts)
