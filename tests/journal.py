@@ -11,8 +11,11 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from prefect import Flow, Task, runtime
@@ -28,18 +31,36 @@ def journalled(runnable: Any, told: Callable[[], dict[str, Any]], out: Path) -> 
     """Wrap the body: what Prefect itself runs, times and retries stays the same."""
     body = runnable.fn
 
-    @functools.wraps(body)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    @contextmanager
+    def noted() -> Iterator[None]:
         facts = told() | {"start": time.time(), "thread": threading.current_thread().name, "raised": True}
         try:
-            answer = body(*args, **kwargs)
+            yield
             facts["raised"] = False
-            return answer
         finally:
             facts["end"] = time.time()
             write(out, facts)
 
-    runnable.fn = wrapped
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        with noted():
+            return body(*args, **kwargs)
+
+    def generating(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        with noted():
+            yield from body(*args, **kwargs)
+
+    async def waiting(*args: Any, **kwargs: Any) -> Any:
+        with noted():
+            return await body(*args, **kwargs)
+
+    async def streaming(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        with noted():
+            async for piece in body(*args, **kwargs):
+                yield piece
+
+    kinds = ((isgeneratorfunction, generating), (iscoroutinefunction, waiting), (isasyncgenfunction, streaming))
+    wrapped: Any = next((wrapper for is_kind, wrapper in kinds if is_kind(body)), plain)
+    runnable.fn = functools.wraps(body)(wrapped)
 
 
 def write(out: Path, facts: dict[str, Any]) -> None:
@@ -74,15 +95,20 @@ SCENARIOS: dict[str, Callable[[], Any]] = {
 
 
 def main(out: Path) -> None:
-    for module in (flows, nightly, odd_flows):
+    keep(out, flows, nightly, odd_flows)
+    for name, run in SCENARIOS.items():
+        state = run()
+        write(out, {"what": "scenario", "name": name, "id": str(state.state_details.flow_run_id)})
+
+
+def keep(out: Path, *modules: ModuleType) -> None:
+    """Write the journal of all tasks and flows that these modules define."""
+    for module in modules:
         for thing in vars(module).values():
             if isinstance(thing, Task) and thing.fn.__module__ == module.__name__:
                 journalled(thing, of_task, out)
             elif isinstance(thing, Flow) and thing.fn.__module__ == module.__name__:
                 journalled(thing, of_flow, out)
-    for name, run in SCENARIOS.items():
-        state = run()
-        write(out, {"what": "scenario", "name": name, "id": str(state.state_details.flow_run_id)})
 
 
 if __name__ == "__main__":
