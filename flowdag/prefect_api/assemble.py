@@ -19,6 +19,8 @@ from flowdag.prefect_api.tries import tries_known, tries_table
 
 SETTLED_AFTER = timedelta(seconds=10)
 GIVEN_UP_AFTER = timedelta(seconds=60)
+ARRIVING = "The run has ended, but some of its task runs may still arrive."
+MISSING = "The run ended more than a minute ago, and some of its task runs may be missing."
 KNOWN_STATES = TERMINAL | NOT_STARTED | {"RUNNING", "PAUSED", "CANCELLING"}
 
 
@@ -51,7 +53,7 @@ def assemble(raw: Raw, as_of: datetime, notes: Iterable[str] = ()) -> FlowRunGra
     complete = is_settled(run, settling, _last_recorded(task_runs["updated"]), as_of)
     remarks = [
         *_doubts(frame, task_runs.unreadable + subflows.unreadable + nodes.unreadable + undated, nodes.mended),
-        *_remarks(run, frame, edges.plausible, complete),
+        *_remarks(run, frame, edges.plausible, complete, as_of),
     ]
     return FlowRunGraph(run, frame, edges.frame(nodes), tries_table(nodes, tries), as_of, complete, (*notes, *remarks))
 
@@ -77,7 +79,7 @@ def is_settled(run: FlowRun, nodes: pd.DataFrame, last_recorded: datetime | None
     return bool(min(age, quiet) >= SETTLED_AFTER and not late.any())
 
 
-def _remarks(run: FlowRun, nodes: pd.DataFrame, plausible: Array, complete: bool) -> list[str]:
+def _remarks(run: FlowRun, nodes: pd.DataFrame, plausible: Array, complete: bool, as_of: datetime) -> list[str]:
     """What people should know about this graph."""
     remarks = []
     if doubtful := int((~plausible).sum()):
@@ -97,7 +99,8 @@ def _remarks(run: FlowRun, nodes: pd.DataFrame, plausible: Array, complete: bool
             "counted up to its end."
         )
     if run.is_over and not complete:
-        remarks.append("The run has ended, but some of its task runs may still arrive: refresh in a moment.")
+        long_ago = run.end is not None and as_of - run.end >= GIVEN_UP_AFTER
+        remarks.append(MISSING if long_ago else ARRIVING)
     return remarks
 
 

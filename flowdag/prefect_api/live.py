@@ -27,7 +27,6 @@ FULL_EVERY: Final = 10  # polls
 SHARE: Final = 10.0  # the server has ten times as long a rest as it was busy
 SHORTEST_S, LONGEST_S = 2.0, 60.0
 UNSETTLED_S = 30.0  # between polls of a run that ended long ago and has not settled
-MISSING = "The run ended more than a minute ago, and some of its task runs may be missing."
 
 
 @dataclass(frozen=True)
@@ -100,9 +99,7 @@ def with_answers(
 
 def graph(watched: Watched) -> FlowRunGraph:
     """The graph as of the last answer; running tasks count up to it."""
-    lingers = watched.run.is_over and _over_for(watched) >= GIVEN_UP_AFTER and not is_settled(watched)
-    notes = (*watched.notes, MISSING) if lingers else watched.notes
-    return assemble.assemble(raw(watched), watched.as_of, notes)
+    return assemble.assemble(raw(watched), watched.as_of, watched.notes)
 
 
 def raw(watched: Watched) -> Raw:

@@ -37,6 +37,8 @@ def run_header(shown: Shown) -> None:
     line = " · ".join(piece for piece in pieces if piece)
     badge = state_badge(run.state_type, run.state_name)
     st.html(f'<div class="fd-head"><b>{html(run.name)}</b>{badge}<span>{line}</span></div>')
+    if run.is_over and not graph.complete:
+        st.caption(f":material/hourglass_top: {plain(graph.notes[-1])}")
     if shown.problem:
         st.caption(f":material/error: {plain(shown.problem.what)} This is what was known before.")
 

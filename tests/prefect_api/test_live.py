@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from flowdag.errors import ApiRefused
 from flowdag.model import FlowRun
-from flowdag.prefect_api import live
+from flowdag.prefect_api import assemble, live
 from flowdag.prefect_api.assemble import Raw
 from flowdag.prefect_api.client import Client, connect
 from flowdag.prefect_api.graph_v2 import GraphNode
@@ -313,9 +313,9 @@ def test_a_run_that_does_not_settle_says_so(held: Held) -> None:
     sub = Flow(ONE, "sub", _direct(1, 9_000), "wrapper")
     recorder = Recorder([Task("wrapper", RUN, "sub", _direct(1, 9_000))], [Flow(RUN, "run", _direct(0, 10)), sub])
     recorder.deployed = {ONE}
-    assert live.MISSING not in live.graph(polled(held, recorder, [5, 40])).notes
+    assert assemble.MISSING not in live.graph(polled(held, recorder, [5, 40])).notes
     watched = polled(held, recorder, [5, 90])
-    assert live.MISSING in live.graph(watched).notes
+    assert assemble.MISSING in live.graph(watched).notes
     assert not live.is_finished(watched)
 
 
