@@ -82,7 +82,7 @@ def true_edges(
     source = np.fromiter(map(at.get, inputs.id, repeat(-1)), "int64", len(inputs.id))
     if len(lost := np.flatnonzero(source < 0)):
         stood = _deleted_subflows(task_runs, states, at)
-        source[lost] = [stood.get(inputs.id[place], -1) for place in lost]
+        source[lost] = [stood.get(inputs.id[place], -1) for place in lost.tolist()]
     target = np.fromiter(map(at.__getitem__, task_runs), "int64", len(task_runs))[inputs.row]
     waits = inputs.waits
     several = {wrapper: runs for wrapper, runs in nodes.calls.items() if len(runs) > 1}
