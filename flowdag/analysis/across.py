@@ -3,16 +3,24 @@
 Brandes and Köpf, Graph Drawing 2001: boxes are aligned with their median neighbours into straight blocks, in four ways
 (from either end of the flow, from either side), and each box gets the mean of its two middle places. Blocks are packed
 by longest path, not by the classes of the paper (whose shifts were found wrong by its authors: arXiv 2008.01252).
+
+Where many long lines run side by side, straight ones need very much room. Then boxes and bends go, layer by layer,
+as near to the mean of their neighbours as order and widths allow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from statistics import fmean
 
 from flowdag.analysis.ordering import Beside
+from flowdag.analysis.spread import spread
 
 Segment = tuple[int, int]
+ROOMY = 1.6  # times the widest layer: more room than this is too much for straight lines
+READABLE = 1200.0  # pixels that are never too much
+SWEEPS = 8
 
 
 def across(
@@ -29,7 +37,11 @@ def across(
             rows = [list(row) if left else list(row)[::-1] for row in (layers if down else layers[::-1])]
             places = _packed(rows, _aligned(rows, before if down else after, barred, down=down), wide)
             ways.append(places if left else [-place for place in places])
-    return _balanced(ways, wide)
+    straight = _balanced(ways, wide)
+    widest = max(sum([wide[box] for box in layer]) for layer in layers)
+    if max(straight) - min(straight) <= ROOMY * max(widest, READABLE):
+        return straight
+    return _near(layers, before, after, wide)
 
 
 def _conflicts(layers: Sequence[Sequence[int]], before: Beside, bends: Beside) -> set[Segment]:
@@ -107,3 +119,22 @@ def _balanced(ways: Sequence[Sequence[float]], wide: Sequence[float]) -> list[fl
     shifts = [narrow[0] - span[0] if at % 2 == 0 else narrow[1] - span[1] for at, span in enumerate(spans)]
     moved = zip(*([p + shift for p in way] for way, shift in zip(ways, shifts, strict=True)), strict=True)
     return [sum(sorted(four)[1:3]) / 2 for four in moved]
+
+
+def _near(layers: Sequence[Sequence[int]], before: Beside, after: Beside, wide: Sequence[float]) -> list[float]:
+    """Each box near the mean of its neighbours: first of those before it, then of all."""
+    places = [0.0] * len(wide)
+    aparts = [[0.0, *((wide[one] + wide[other]) / 2 for one, other in pairwise(layer))] for layer in layers]
+    for layer, apart in zip(layers, aparts, strict=True):
+        for box, place in zip(layer, spread([0.0] * len(layer), apart), strict=True):
+            places[box] = place
+    for sweep in range(SWEEPS):
+        for layer, apart in list(zip(layers, aparts, strict=True))[:: -1 if sweep % 2 else 1]:
+            beside = [[*before[box], *after[box]] if sweep else before[box] for box in layer]
+            wanted = [
+                fmean([places[n] for n in near]) if near else places[box]
+                for box, near in zip(layer, beside, strict=True)
+            ]
+            for box, place in zip(layer, spread(wanted, apart), strict=True):
+                places[box] = place
+    return places

@@ -69,7 +69,7 @@ def layered(
     places = across(layers, chains.before, chains.after, wide, chains.continues)
     if kept:
         places = _drawn_back(places, {at: place[1] for at, place in kept.items()}, layers, wide)
-        _straighten(places, layers, wide, chains.continues)
+    _straighten(places, layers, wide, chains.continues)
     depth = [0.0 if is_port(box) else size[box][0] for box in boxes]
     deep = [max((depth[at] for at in layer if at < len(boxes)), default=0.0) for layer in layers]
     starts = _starts(layers, deep, places, chains.after, {at: place[0] for at, place in kept.items()})
@@ -146,7 +146,9 @@ def _straighten(
     for layer in layers:
         for at in layer:
             if continues[at]:
-                lines[at] = [*lines.pop(continues[at][0], [continues[at][0]]), at]
+                line = lines.pop(continues[at][0], [continues[at][0]])
+                line.append(at)
+                lines[at] = line
     for line in lines.values():
         low, high = max(room[at][0] for at in line), min(room[at][1] for at in line)
         if low <= high:

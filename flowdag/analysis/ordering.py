@@ -11,12 +11,19 @@ from itertools import pairwise
 
 from flowdag.analysis.spread import spread
 
-SWEEPS, PATIENCE, EXCHANGES = 24, 4, 8
+SWEEPS, PATIENCE, EXCHANGES = 12, 2, 5
 Beside = Sequence[Sequence[int]]  # neighbours of each box in the layer before, or after
 
 
 def ordered(layers: list[list[int]], before: Beside, after: Beside, old: Mapping[int, float]) -> list[list[int]]:
     """The layers, reordered. Boxes with an `old` place (across the flow) keep the order of these places."""
+    fresh = _few_crossings(layers, before, after, {})
+    if all(one <= other for layer in fresh for one, other in pairwise([old[box] for box in layer if box in old])):
+        return fresh
+    return _few_crossings(layers, before, after, old)
+
+
+def _few_crossings(layers: list[list[int]], before: Beside, after: Beside, old: Mapping[int, float]) -> list[list[int]]:
     layers = [_by_old_place(layer, [float(at) for at in range(len(layer))], old) for layer in layers]
     best, fewest, idle = layers, crossings(layers, after), 0
     for sweep in range(SWEEPS):
@@ -40,8 +47,9 @@ def crossings(layers: Sequence[Sequence[int]], after: Beside) -> int:
         place = {box: at for at, box in enumerate(right)}
         seen: list[int] = []
         for box in left:
-            ends = sorted(place[beside] for beside in after[box])
-            total += sum(len(seen) - bisect_right(seen, end) for end in ends)
+            ends = sorted([place[beside] for beside in after[box]])
+            for end in ends:
+                total += len(seen) - bisect_right(seen, end)
             for end in ends:
                 insort(seen, end)
     return total
@@ -58,7 +66,7 @@ def _swept(layers: list[list[int]], beside: Beside, old: Mapping[int, float], *,
         wanted = []
         for i, box in enumerate(new[at]):
             near = beside[box]
-            wanted.append(sum(place[n] for n in near) / len(near) if near else (i + 0.5) * scale)
+            wanted.append(sum([place[n] for n in near]) / len(near) if near else (i + 0.5) * scale)
         new[at] = _by_old_place(new[at], wanted, old)
     return new
 
@@ -66,6 +74,8 @@ def _swept(layers: list[list[int]], beside: Beside, old: Mapping[int, float], *,
 def _by_old_place(layer: Sequence[int], wanted: Sequence[float], old: Mapping[int, float]) -> list[int]:
     """Boxes by what is wanted; those with an old place in its order: theirs is fitted by a rising sequence first."""
     key = dict(zip(layer, wanted, strict=True))
+    if not old:
+        return sorted(layer, key=key.__getitem__)
     kept = sorted((box for box in layer if box in old), key=lambda box: old[box])
     key.update(zip(kept, spread([key[box] for box in kept], [0.0] * len(kept)), strict=True))
     turn = {box: at for at, box in enumerate(layer)}
@@ -98,10 +108,8 @@ def _exchange_in(layer: list[int], place: list[int], before: Beside, after: Besi
         left, right = layer[at], layer[at + 1]
         if left in old and right in old:
             continue
-        sides = list(zip(ends[left], ends[right], strict=True))
-        if all(not one or not other or one[-1] <= other[0] for one, other in sides):
-            continue
-        gain = sum(_inversions(one, other) - _inversions(other, one) for one, other in sides)
+        (before_left, after_left), (before_right, after_right) = ends[left], ends[right]
+        gain = _gain(before_left, before_right) + _gain(after_left, after_right)
         if gain > 0:
             layer[at], layer[at + 1] = right, left
             place[left], place[right] = at + 1, at
@@ -109,6 +117,8 @@ def _exchange_in(layer: list[int], place: list[int], before: Beside, after: Besi
     return any_gain
 
 
-def _inversions(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many links cross if the box with ends `one` comes before that with ends `other`."""
-    return sum(bisect_left(other, end) for end in one)
+def _gain(left: Sequence[int], right: Sequence[int]) -> int:
+    """How many crossings fewer if the box with ends `right` came before that with ends `left`; both are sorted."""
+    if not left or not right or left[-1] <= right[0]:
+        return 0 if not left or not right or left[-1] == right[0] else -1
+    return sum([bisect_left(right, end) for end in left]) - sum([bisect_left(left, end) for end in right])

@@ -70,13 +70,14 @@ def nested_pictures(draw: st.DrawFn) -> Picture:
 # --- what can be read ------------------------------------------------------------------------------------------------
 
 
-def corners(places: pd.DataFrame, box: str) -> tuple[float, float, float, float]:
-    x, y, width, height = places.loc[box, ["x", "y", "width", "height"]]
-    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+def all_corners(laid: Layout) -> dict[str, tuple[float, float, float, float]]:
+    """Left, top, right and bottom of each box."""
+    rows = laid.places[["x", "y", "width", "height"]].itertuples(name=None)
+    return {box: (x - width / 2, y - height / 2, x + width / 2, y + height / 2) for box, x, y, width, height in rows}
 
 
 def check(shown: Picture, laid: Layout) -> None:
-    places, inside = laid.places, containers(shown)
+    places, inside, corners = laid.places, containers(shown), all_corners(laid)
     assert sorted(places.index) == sorted(shown.boxes.index)
     assert places.notna().all(axis=None)
     siblings: dict[object, list[str]] = {}
@@ -84,15 +85,15 @@ def check(shown: Picture, laid: Layout) -> None:
         siblings.setdefault(container, []).append(box)
         assert places.at[box, "depth"] == len(ancestors(box, inside))
         if container is not None:
-            left, top, right, bottom = corners(places, box)
-            outer = corners(places, container)
+            left, top, right, bottom = corners[box]
+            outer = corners[container]
             assert left > outer[0]
             assert top > outer[1]
             assert right < outer[2]
             assert bottom < outer[3]
     for boxes in siblings.values():
         for one, other in combinations(boxes, 2):
-            a, b = corners(places, one), corners(places, other)
+            a, b = corners[one], corners[other]
             apart = a[2] <= b[0] + EPSILON or b[2] <= a[0] + EPSILON or a[3] <= b[1] + EPSILON or b[3] <= a[1] + EPSILON
             assert apart, (one, other)
     check_ways(shown, laid)
@@ -118,28 +119,28 @@ def check_ways(shown: Picture, laid: Layout) -> None:
     """Each link goes one way: onwards, or all back. Those of containers begin and end on their border."""
     holds = set(shown.boxes["container"].dropna())
     along = 0 if laid.direction == "right" else 1
-    found = ways(shown, laid)
+    found, corners = ways(shown, laid), all_corners(laid)
     assert set(laid.bends) <= set(found)
     for link, points in found.items():
         steps = [after[along] - before[along] for before, after in pairwise(points)]
         assert all(step > 0 for step in steps) or all(step < 0 for step in steps), link
         for box, (point, towards) in zip(link, ((points[0], points[1]), (points[-1], points[-2])), strict=True):
             if box in holds:
-                near, far = corners(laid.places, box)[along], corners(laid.places, box)[along + 2]
+                near, far = corners[box][along], corners[box][along + 2]
                 assert point[along] == pytest.approx(far if towards[along] > point[along] else near)
 
 
 def check_nothing_is_crossed(shown: Picture, laid: Layout) -> None:
     """No link runs beneath a box that neither it begins or ends at, nor is around one that it does."""
     inside = containers(shown)
-    boxes = [(box, corners(laid.places, box)) for box in inside]
+    boxes = list(all_corners(laid).items())
     for link, points in ways(shown, laid).items():
         own = {*link, *ancestors(link[0], inside), *ancestors(link[1], inside)}
         for piece in pairwise(points):
             for line in (list(piece), curve(*piece, laid.direction)):
-                reach = [min(x for x, _ in line), min(y for _, y in line), max(x for x, _ in line)]
+                (low, high), (up, down) = (sorted(values) for values in zip(piece[0], piece[1], strict=True))
                 for box, (left, top, right, bottom) in boxes:
-                    if box in own or reach[0] >= right or reach[2] <= left or reach[1] >= bottom:
+                    if box in own or low >= right or high <= left or up >= bottom or down <= top:
                         continue
                     assert not any(meets(bit, (left, top, right, bottom)) for bit in pairwise(line)), (link, box)
 
