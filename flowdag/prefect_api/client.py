@@ -175,13 +175,17 @@ def decode(response: httpx.Response, client: PrefectClient) -> Any:
         ) from None
 
 
+def _has_id(row: dict[str, Any]) -> bool:
+    return isinstance(row.get("id"), str)
+
+
 def has_prefects_shape(path: str, answer: Any) -> bool:
     """Whether an answer is what Prefect's paths promise: rows with ids, a number, a text, else one object.
 
     What stands in between (a portal, another product) may answer any request with JSON of its own.
     """
     if path.endswith(("/filter", "_states/")):
-        return isinstance(answer, list) and all(isinstance(row, dict) and "id" in row for row in answer)
+        return isinstance(answer, list) and all(isinstance(row, dict) and _has_id(row) for row in answer)
     if path.endswith("/count") and not path.startswith("/ui/"):
         return isinstance(answer, int)
     if path == VERSION_PATH:

@@ -13,6 +13,7 @@ from prefect.client.orchestration import PrefectClient
 from flowdag.errors import ApiRefused, RunNotFound
 from flowdag.model import FlowRun
 from flowdag.prefect_api.client import NotFound, request
+from flowdag.prefect_api.columns import ID, LIST, OBJECT, TEXT, TYPES, require
 from flowdag.prefect_api.reading import each
 from flowdag.prefect_api.scope import scope_filter
 
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
     from flowdag.tenants import Scope
 
 PAGE = 200  # the server's own limit
+ROW = {  # of what facts are made
+    **dict.fromkeys(("id", "name", "flow_id"), ID),
+    **dict.fromkeys(("state_type", "state_name", "deployment_id", "parent_task_run_id", "flow_version"), TEXT),
+    **dict.fromkeys(("expected_start_time", "start_time", "end_time", "updated"), TEXT),
+    **dict.fromkeys(("work_pool_name", "work_queue_name"), TEXT),
+    **dict.fromkeys(("state", "parameters", "created_by"), OBJECT),
+    **dict.fromkeys(("estimated_run_time", "total_run_time", "estimated_start_time_delta"), TYPES["seconds"]),
+    "run_count": TYPES["count"],
+    "tags": LIST,
+}
 
 
 @dataclass(frozen=True)
@@ -133,10 +144,19 @@ async def read_subflow_runs(client: PrefectClient, run_ids: Sequence[str]) -> li
 
 
 async def with_names(client: PrefectClient, rows: Sequence[dict[str, Any]]) -> tuple[FlowRun, ...]:
-    """Prefect's rows as facts, with the names of their flows and deployments looked up at once."""
+    """Prefect's rows as facts, with the names of their flows and deployments looked up at once.
+
+    Raises ApiAnswerInvalid if they have another shape.
+    """
+    for row in rows:
+        require(all(type(row.get(name)) in types for name, types in ROW.items()), "flow runs")
     flows = await names(client, "flows", {row["flow_id"] for row in rows})
     deployments = await names(client, "deployments", {row["deployment_id"] for row in rows if row.get("deployment_id")})
-    return tuple(flow_run(row, flows, deployments) for row in rows)
+    try:
+        return tuple(flow_run(row, flows, deployments) for row in rows)
+    except (ValueError, TypeError, AttributeError):  # times and numbers that are none
+        require(False, "flow runs")
+        raise
 
 
 async def names(client: PrefectClient, kind: str, ids: Iterable[str]) -> dict[str, str]:
@@ -145,7 +165,9 @@ async def names(client: PrefectClient, kind: str, ids: Iterable[str]) -> dict[st
     found: dict[str, str] = {}
     for start in range(0, len(wanted), PAGE):
         body = {kind: {"id": {"any_": wanted[start : start + PAGE]}}, "limit": PAGE}
-        found |= {row["id"]: row["name"] for row in await request(client, "POST", f"/{kind}/filter", json=body)}
+        rows = await request(client, "POST", f"/{kind}/filter", json=body)
+        require(all(isinstance(row.get("name"), str) for row in rows), kind)
+        found |= {row["id"]: row["name"] for row in rows}
     return found
 
 
@@ -192,5 +214,9 @@ def started_by(row: dict[str, Any]) -> str | None:
 
 
 def moment(text: str | None) -> datetime | None:
-    """An ISO 8601 time as UTC datetime."""
-    return None if text is None else pd.Timestamp(text).tz_convert("UTC").to_pydatetime()
+    """An ISO 8601 time as UTC datetime. Raises ValueError or TypeError if it is none."""
+    if text is None:
+        return None
+    if pd.isna(at := pd.Timestamp(text)):
+        raise ValueError(f"no time: {text!r}")
+    return at.tz_convert("UTC").to_pydatetime()

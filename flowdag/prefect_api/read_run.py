@@ -37,15 +37,22 @@ async def read_raw(
     as_of = server_now(await send(client, "GET", "/health"))
     opened, subflows = await _subflows(client, flow_run_id, depth)
     task_runs = await read_task_runs(client, opened, progress)
-    retried = [row["id"] for row in task_runs if (row.get("run_count") or 0) > 1]
-    rerun = [row["id"] for row in subflows if (row.get("run_count") or 0) > 1]
+    retried = [row["id"] for row in task_runs if _tried_again(row)]
+    rerun = [row["id"] for row in subflows if _tried_again(row)]
     rerun += [run.id] if run.attempts > 1 else []
     histories = await read_histories(client, "task_run", retried[:HISTORIES], progress)
     histories |= await read_histories(client, "flow_run", rerun[:HISTORIES], progress)
     skipped = max(0, len(retried) - HISTORIES) + max(0, len(rerun) - HISTORIES)
     notes = [f"The tries of {skipped} retried tasks were not read one by one."] if skipped else []
-    flow_names = await names(client, "flows", {row["flow_id"] for row in subflows})
+    flow_names = await names(
+        client, "flows", {row["flow_id"] for row in subflows if isinstance(row.get("flow_id"), str)}
+    )
     return Raw(run, subflows, task_runs, flow_names, histories), as_of, notes
+
+
+def _tried_again(row: dict[str, Any]) -> bool:
+    count = row.get("run_count")
+    return isinstance(count, int) and count > 1
 
 
 async def _subflows(client: PrefectClient, run_id: str, depth: int | None) -> tuple[list[str], list[dict[str, Any]]]:

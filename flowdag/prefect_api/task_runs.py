@@ -56,7 +56,7 @@ async def read_task_runs(
         raise ApiAnswerInvalid(
             f"The Prefect server gave only {len(rows)} of {in_all} task runs.", "Refresh; if it stays, see its log."
         )
-    return sorted(rows.values(), key=lambda row: (row.get("expected_start_time") or "", row["id"]))
+    return sorted(rows.values(), key=lambda row: (str(row.get("expected_start_time") or ""), row["id"]))
 
 
 async def count_task_runs(client: PrefectClient, flow_run_ids: Sequence[str]) -> int:
@@ -148,7 +148,7 @@ async def read_histories(
     async def read(run_id: str) -> None:
         params = {f"{kind}_id": run_id}
         states = await request(client, "GET", f"/{kind}_states/", params=params, patience_s=PATIENCE_S)
-        found[run_id] = sorted(states, key=lambda state: state["timestamp"])
+        found[run_id] = sorted(states, key=lambda state: str(state.get("timestamp")))
         tell(len(found))
 
     await each(read, ids)
