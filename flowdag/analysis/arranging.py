@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 
 from flowdag.analysis.layered import BOX_GAP, Arranged, Point, is_port, layered
 from flowdag.analysis.packing import packed
@@ -80,9 +81,12 @@ def _turns(laid: Sequence[Arranged], old: Mapping[str, Point]) -> list[int]:
     """The order of parts: that with ports, those that were there before in their old order, then the largest."""
 
     def key(at: int) -> tuple[float, ...]:
-        places = [old[box][::-1] for box in laid[at].centres if box in old]
-        first = (0.0,) if any(is_port(box) for box in laid[at].centres) else (1.0,)
-        return (*first, 0.0, *min(places)) if places else (*first, 1.0, -laid[at].size[1], -laid[at].size[0])
+        centres = laid[at].centres
+        first = 0.0 if any(is_port(box) for box in centres) else 1.0
+        corners = [[round(old[box][i] - place[i]) for i in (1, 0)] for box, place in centres.items() if box in old]
+        if corners:
+            return first, 0.0, *(median(values) for values in zip(*corners, strict=True))
+        return first, 1.0, -laid[at].size[1], -laid[at].size[0]
 
     return sorted(range(len(laid)), key=key)
 
