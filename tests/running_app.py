@@ -14,10 +14,14 @@ from flowdag.paths import app_root
 
 
 @contextmanager
-def running_app(folder: Path) -> Iterator[str]:
-    """The address of the app, whose tenants are those of `folder`; no traceback must have come to its log."""
+def running_app(folder: Path, script: Path | None = None) -> Iterator[str]:
+    """The address of the app, whose tenants are those of `folder`; no traceback must have come to its log.
+
+    Or of another script, for comparison.
+    """
     port, log = free_port(), folder / "app.log"
-    command = [sys.executable, "-m", "streamlit", "run", str(app_root() / "app.py"), "--server.headless", "true"]
+    script = script or app_root() / "app.py"
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.fileWatcherType", "none"]
     process = start(command, env=clean_env(folder), cwd=folder, log=log)
     until = time.monotonic() + 60
