@@ -134,6 +134,10 @@ def recorders(draw: st.DrawFn, latest: float) -> Recorder:
             over = max([began + 1, *(task.states[-1].at for task in inside)]) + 0.2
             flows.append(Flow(key, f"sub-{key[:8]}", _direct(began, over), f"wrapper-{key}"))
             tasks.append(Task(f"wrapper-{key}", caller, f"sub-{key[:8]}", _direct(began, over)))
+            if caller == ONE:  # who calls ends later
+                longer = _direct(flows[0].states[0].at, max(flows[0].states[-1].at, over + 0.2))
+                flows[0] = replace(flows[0], states=longer)
+                tasks = [replace(task, states=longer) if task.id == flows[0].wrapper else task for task in tasks]
         if draw(st.booleans()):  # its caller is retried, and calls it again: the same wrapper, another subflow run
             first = flows[0]
             began = max(f.states[-1].at for f in flows) + draw(tenths(1, 1500)) / 10
