@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from flowdag.analysis.cycles import cycles
 from flowdag.analysis.groups import groups
 from flowdag.model import FAILURES, FlowRunGraph
+
+Row = tuple[str, Any, str, Any]  # of a node while it is folded: id, container, task name, part
 
 LIMIT = 300  # more boxes than these nobody reads, and the widget slows down
 ALL: Final = "all"  # in place of what is opened: everything
@@ -130,15 +132,16 @@ def _fold(
     return {node: box_of[node] for node in nodes.index}, members
 
 
-def _by_depth(rows: list[tuple[str, Any, str, Any]]) -> Iterator[list[tuple[str, Any, str, Any]]]:
-    """The rows of one depth after those of the one around it."""
-    if not any(isinstance(row[1], str) for row in rows):
-        yield rows
-        return
-    depth = depths({row[0]: row[1] for row in rows})
-    by_depth: Callable[[tuple[str, Any, str, Any]], int] = lambda row: depth[row[0]]  # noqa: E731 - used twice
-    for _, level in groupby(sorted(rows, key=by_depth), key=by_depth):
-        yield list(level)
+def _by_depth(rows: list[Row]) -> Iterator[list[Row]]:
+    """The rows of one depth after those of the depth around it. No container leads back to itself."""
+    known = {row[0] for row in rows}
+    contents: dict[str, list[Row]] = defaultdict(list)
+    level: list[Row] = []
+    for row in rows:
+        (contents[row[1]] if row[1] in known else level).append(row)
+    while level:
+        yield level
+        level = [inner for row in level for inner in contents.get(row[0], ())] if contents else []
 
 
 def _named(together: Mapping[tuple[str | None, str, Any], list[str]]) -> Iterator[tuple[str, list[str]]]:
@@ -261,8 +264,9 @@ def _links(edges: pd.DataFrame, box_of: Mapping[str, str], boxes: pd.DataFrame) 
     """Edges between boxes, one a pair: `data` and plausible win."""
     number = {box: at for at, box in enumerate(boxes.index)}
     at = {node: number[box] for node, box in box_of.items()}
-    source = np.array([at.get(node, -1) for node in edges["source"]], dtype=np.int64)
-    target = np.array([at.get(node, -1) for node in edges["target"]], dtype=np.int64)
+    source, target = (
+        np.fromiter(map(at.get, edges[end].tolist(), repeat(-1)), np.int64, len(edges)) for end in ("source", "target")
+    )
     drawn = np.flatnonzero((source >= 0) & (target >= 0) & (source != target))
     pair = source[drawn] * len(boxes) + target[drawn]
     worse = (edges["kind"].to_numpy()[drawn] != "data") * 2 + ~edges["plausible"].to_numpy(dtype=bool)[drawn]
