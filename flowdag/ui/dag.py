@@ -17,10 +17,12 @@ import streamlit as st
 
 from flowdag.analysis.grouping import Picture
 from flowdag.analysis.layout import Direction, Layout
+from flowdag.analysis.layout.layered import Point
 from flowdag.ui import boxes
 from flowdag.ui.boxes import Paint
 
 LINE = {False: "#8A90A0", True: "#7C8394"}
+DASHES = {"wait_for": [2, 5], "doubtful": [9, 7]}
 BAR = "%bar"  # what a group's bar of states has behind the group's id
 
 
@@ -90,28 +92,40 @@ def _nodes(picture: Picture, layout: Layout, paint: Paint, epoch: int) -> Iterat
         yield drawn(box, facts[box], place, paint) | {"id": f"{box}#{epoch}"}
         if facts[box]["kind"] == "group":
             yield boxes.bar(facts[box], place, paint, box) | {"id": f"{box}{BAR}#{epoch}"}
-    for link, points in layout.bends.items():
-        for number, (x, y) in enumerate(points):
-            yield {"id": _bend(link, number, epoch), "x": x, "y": y, "shape": "dot", "size": 0, "label": ""}
+    for point in dict.fromkeys(point for points in layout.bends.values() for point in points):
+        yield {"id": _bend(point, epoch), "x": point[0], "y": point[1], "shape": "dot", "size": 0, "label": ""}
 
 
-def _bend(link: tuple[str, str], number: int, epoch: int) -> str:
-    return f"{link[0]}>{link[1]}:{number}#bend{epoch}"
+def _bend(point: Point, epoch: int) -> str:
+    """Links that pass the same point share it."""
+    return f"{point[0]:.2f},{point[1]:.2f}#bend{epoch}"
 
 
 def _edges(picture: Picture, layout: Layout, paint: Paint, epoch: int) -> Iterator[dict[str, Any]]:
-    """Each link, led through its bends; `wait_for` dotted, doubtful ones dashed."""
+    """Each link, led through its bends; `wait_for` dotted, doubtful ones dashed. Pieces that links share come once."""
+    containers = set(picture.boxes["container"].dropna())
+    pieces: set[str] = set()
     for link in picture.links.itertuples(index=False):
         pair = (str(link.source), str(link.target))
-        style: dict[str, Any] = {}
-        if not link.plausible or link.kind == "wait_for":
-            style["dashes"] = [2, 5] if link.plausible else [9, 7]
-        if paint.dims(pair[0]) or paint.dims(pair[1]):
-            style["color"] = {"color": boxes.FADED[paint.dark][1]}
-        bends = [_bend(pair, number, epoch) for number in range(len(layout.bends.get(pair, ())))]
-        points = [f"{pair[0]}#{epoch}", *bends, f"{pair[1]}#{epoch}"]
-        for number, (begin, end) in enumerate(pairwise(points)):
-            edge = {"id": f"{pair[0]}>{pair[1]}:{number}", "from": begin, "to": end, **style}
-            if end == points[-1]:
-                edge["arrows"] = {"to": {"enabled": True, "scaleFactor": 0.55}}
-            yield edge
+        kind = "doubtful" if not link.plausible else str(link.kind)
+        dim = paint.dims(pair[0]) or paint.dims(pair[1])
+        points = [_bend(point, epoch) for point in layout.bends.get(pair, ())]
+        # a container's links have a bend on its border
+        begin = [] if pair[0] in containers and points else [f"{pair[0]}#{epoch}"]
+        end = [] if pair[1] in containers and points else [f"{pair[1]}#{epoch}"]
+        way = [*begin, *points, *end]
+        for start, to in pairwise(way):
+            last = to == way[-1]
+            piece = f"{start}>{to}|{kind}{'|dim' if dim else ''}{'|arrow' if last else ''}"
+            if piece not in pieces:
+                pieces.add(piece)
+                yield {"id": piece, "from": start, "to": to, **_style(kind, dim, last, paint.dark)}
+
+
+def _style(kind: str, dim: bool, arrow: bool, dark: bool) -> dict[str, Any]:
+    style: dict[str, Any] = {"dashes": DASHES[kind]} if kind in DASHES else {}
+    if dim:
+        style["color"] = {"color": boxes.FADED[dark][1]}
+    if arrow:
+        style["arrows"] = {"to": {"enabled": True, "scaleFactor": 0.55}}
+    return style

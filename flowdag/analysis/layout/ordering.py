@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from flowdag.analysis.spread import spread
+from flowdag.analysis.layout.spread import spread
 
 SWEEPS, PATIENCE, EXCHANGES = 12, 2, 5
 Beside = Sequence[Sequence[int]]  # neighbours of each box in the layer before, or after

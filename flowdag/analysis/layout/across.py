@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import fmean
 
-from flowdag.analysis.ordering import Beside
-from flowdag.analysis.spread import spread
+from flowdag.analysis.layout.ordering import Beside
+from flowdag.analysis.layout.spread import spread
 
 Segment = tuple[int, int]
 ROOMY = 1.6  # times the widest layer: more room than this is too much for straight lines

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from flowdag.analysis.layered import BOX_GAP, Arranged, Point, is_port, layered
-from flowdag.analysis.packing import packed
-from flowdag.analysis.ranks import Link
-from flowdag.analysis.wrapping import unfolded, wrapped
+from flowdag.analysis.layout.layered import BOX_GAP, Arranged, Point, is_port, layered
+from flowdag.analysis.layout.packing import packed
+from flowdag.analysis.layout.ranks import Link
+from flowdag.analysis.layout.wrapping import unfolded, wrapped
 
 PART_GAP = 70.0, 30.0  # along and across
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from flowdag.analysis.across import across
-from flowdag.analysis.ordering import ordered
-from flowdag.analysis.ranks import Link, ranks
-from flowdag.analysis.spread import spread
+from flowdag.analysis.layout.across import across
+from flowdag.analysis.layout.ordering import ordered
+from flowdag.analysis.layout.ranks import Link, ranks
+from flowdag.analysis.layout.spread import spread
 
 Point = tuple[float, float]
 

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flowdag.analysis.layered import BOX_GAP, LAYER_GAP, Arranged, Point, is_port
-from flowdag.analysis.ranks import Link, neighbours, ranks
+from flowdag.analysis.layout.layered import BOX_GAP, LAYER_GAP, Arranged, Point, is_port
+from flowdag.analysis.layout.ranks import Link, neighbours, ranks
 
 BLOCK = "\0block:"
 FEW = 6  # chains that are not worth a block

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from flowdag.analysis.layered import BEGIN, END
-from flowdag.analysis.ranks import Link, order_of_flow
+from flowdag.analysis.layout.layered import BEGIN, END
+from flowdag.analysis.layout.ranks import Link, order_of_flow
 
 Level = str | None  # a container, or the whole
 

@@ -12,11 +12,11 @@ from typing import Literal
 
 import pandas as pd
 
-from flowdag.analysis.arranging import arranged
 from flowdag.analysis.grouping import Picture, depths
-from flowdag.analysis.layered import Arranged, Point, is_port
-from flowdag.analysis.nesting import Level, Way, nested
-from flowdag.analysis.ranks import Link
+from flowdag.analysis.layout.arranging import arranged
+from flowdag.analysis.layout.layered import Arranged, Point, is_port
+from flowdag.analysis.layout.nesting import Level, Way, nested
+from flowdag.analysis.layout.ranks import Link
 
 Direction = Literal["right", "down"]
 ASPECT = 1.1  # width by height of the place where the picture is shown
