@@ -44,7 +44,7 @@ VERSIONS = (
     Version("3.2.15", "2025-04-10"),
     Version("3.4.11", "2025-08-15", (SQLITE, POSTGRESQL)),
     Version("3.6.13", "2026-02-05"),
-    Version("3.7.4", "2026-06-20"),  # the last whose graph-v2 hides what never started
+    Version("3.7.4", "2026-06-08"),  # the last whose graph-v2 hides what never started
     Version("3.8.8", "2026-10-20", (SQLITE, POSTGRESQL), ("fastapi<0.151",)),  # as pyproject.toml
 )
 
