@@ -18,15 +18,17 @@ Shade = Literal["state", "duration", "wait", "tag"]
 SHADES: dict[str, Shade] = {shade.capitalize(): shade for shade in get_args(Shade)}
 # what each criterion is when nothing is asked for; the keys are the names in the address
 NOTHING: dict[str, Any] = {"match": "", "in-state": [], "with-tag": [], "longer": None}
+CLEARED = "flowdag-cleared"
 TAGS_OFFERED = 1000  # all of them travel to the browser in every run of the script
 
 
 def pick_filter(nodes: pd.DataFrame) -> tuple[Filter, bool]:
     """What to look for among these nodes, and whether the others are to be hidden instead of dimmed.
 
-    How many criteria there are stands on the button beside, which clears them: Back changes what is chosen only as the
-    widgets run, too late for the label of what they lie in.
+    How many criteria there are stands beside: what the address or Back changes is known only as the widgets run, too
+    late for the label of what they lie in.
     """
+    _stay_cleared()
     with st.popover("Find and filter", icon=":material/search:", key="find-and-filter"):
         text = st.text_input(
             "Name or id", key="match", bind="query-params", type="search", placeholder="Words of it, in any order",
@@ -46,22 +48,35 @@ def pick_filter(nodes: pd.DataFrame) -> tuple[Filter, bool]:
             bind="query-params", placeholder="Any duration",
             help="From start to end; of what still runs, until now.",
         )  # fmt: skip
-        hide = st.toggle(
-            "Hide the others", key="hide", bind="query-params",
-            help="What does not match is left out of the graph, instead of dimmed.",
-        )  # fmt: skip
-    wanted = Filter(text or "", tuple(states), tuple(tags), longer)
-    if count := sum((bool(wanted.text.split()), bool(states), bool(tags), longer is not None)):
-        st.button(
-            f"Clear {count}", on_click=_clear, type="tertiary", icon=":material/filter_alt_off:", key="clear-filter",
-            help="Search and filters are on: show everything again.",
-        )  # fmt: skip
+        wanted = Filter(text or "", tuple(states), tuple(tags), longer)
+        count = sum((bool(wanted.text.split()), bool(states), bool(tags), longer is not None))
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            hide = st.toggle(
+                "Hide the others", key="hide", bind="query-params",
+                help="What does not match is left out of the graph, instead of dimmed.",
+            )  # fmt: skip
+            st.button("Clear", on_click=_clear, disabled=not count, icon=":material/close:", key="clear-filter")
+    if count:
+        st.badge(
+            f"{count} on", icon=":material/filter_alt:", help="So many of the criteria in “Find and filter” are on."
+        )
     return wanted, hide
 
 
 def _clear() -> None:
+    st.session_state[CLEARED] = {key: st.session_state.get(key) for key in NOTHING}
     for key, empty in NOTHING.items():
         st.session_state[key] = empty
+
+
+def _stay_cleared() -> None:
+    """Clear again what the browser sends though it was cleared: it never told the widgets of a popover just closed.
+
+    What a person chooses is in the address by the time the script runs; such a leftover is not.
+    """
+    for key, old in st.session_state.get(CLEARED, {}).items():
+        if key not in st.query_params and st.session_state.get(key) == old:
+            st.session_state[key] = NOTHING[key]
 
 
 def _state_names(nodes: pd.DataFrame) -> list[str]:
