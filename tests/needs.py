@@ -33,7 +33,9 @@ def needs_postgresql() -> Path:
 def needs_shared(name: str) -> Path:
     """The path of a file or folder in `../shared`, which lies beside the repository and not in it."""
     path = ROOT.parent / "shared" / name
-    return path if path.exists() else _lacks(f"needs ../shared/{name}: not there")
+    if not path.exists():  # a clone alone has it nowhere, in CI neither
+        pytest.skip(f"needs ../shared/{name}: not there")
+    return path
 
 
 def _lacks(reason: str) -> NoReturn:
