@@ -14,6 +14,8 @@ HIDDEN = "its graph-v2 hides what never started"
 UNLINKED = "it does not record that a subflow's result was given to another task or subflow"
 ONE_TAG = "it cannot be asked for runs with any of several tags"
 NOT_AGAIN = "a flow that is tried again takes the first run of its subflow again"
+MISTAKEN = "it takes a new value for an old one that lay at the same place in memory"
+TIES = "PostgreSQL orders equal moments as it likes: what the pages left out is read by offset, in more requests"
 # by the clock, between two tasks: true on an idle machine, which make compat's is not
 IDLE = "test_what_blocked_whom_in_the_nightly_run"
 # before which version, why it is so, and the tests that fail of it; each of them is tried, and must fail
@@ -49,6 +51,11 @@ KNOWN = (
         ),
     ),
 )
+# when, why, and the test that fails of it now and then
+SOMETIMES = (
+    (VERSION < (3, 7), MISTAKEN, "test_edges[slow]"),
+    ("COMPAT_DATABASE" in os.environ, TIES, "test_more_than_two_pages_in_one_instant"),
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -60,6 +67,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if hasattr(module, "TOLERANCE_S"):
             module.TOLERANCE_S = 3.0  # `make compat` lets everything else on the machine go first
     for item in items:
+        for so, why, test in SOMETIMES:
+            if so and item.name == test:
+                item.add_marker(pytest.mark.xfail(reason=why, strict=False))
         for before, why, tests in KNOWN:
             if before > VERSION and item.name in tests:
                 item.add_marker(pytest.mark.xfail(reason=why, strict=True))
