@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.needs import needs_chromium
 
-SILENCE_MS, PATIENCE_MS, LOOK_EVERY_MS = 500, 240_000, 25
+SILENCE_MS, PATIENCE_MS, LOOK_EVERY_MS = 500, 600_000, 25
 SIZE = {"width": 1600, "height": 1000}
 FLAGS = (
     "--no-sandbox",
@@ -35,8 +35,9 @@ WATCH = """() => {
     .observe({ type, buffered: true });
   window.__activity = () => owed > 0 ? Infinity : last;
   window.__painted = () => before;
-  new MutationObserver(now).observe(
+  window.__heed = (document) => new MutationObserver(now).observe(
     document, { subtree: true, childList: true, attributes: true, characterData: true });
+  window.__heed(document);
   heeds('resource', (entry) => at(entry.responseEnd));
   heeds('longtask', (entry) => { if (!before) at(entry.startTime + entry.duration) });
   window.Worker = class extends Worker {
@@ -66,10 +67,12 @@ WATCH = """() => {
 }"""
 # The moment at which it was first seen to be drawn, or at which the page came to rest, whichever is later; null before.
 AT_REST = """([isDrawn, given, silence]) => {
+  const frames = [...document.querySelectorAll('iframe')].map((frame) => frame.contentWindow);
+  for (const { document } of frames)  // not the one that was there as its window was made
+    if (!document.heeded) { document.heeded = true; window.__heed(document) }
   const drawn = window.__drawn ??= eval(isDrawn)(given) ? performance.timeOrigin + performance.now() : undefined;
   if (!drawn) return null;
-  const frames = [window, ...[...document.querySelectorAll('iframe')].map((frame) => frame.contentWindow)];
-  const last = Math.max(drawn, ...frames.map((frame) => frame.__activity ? frame.__activity() : 0));
+  const last = Math.max(drawn, ...[window, ...frames].map((frame) => frame.__activity?.() ?? 0));
   return performance.timeOrigin + performance.now() > last + silence ? last : null;
 }"""
 
