@@ -2,9 +2,9 @@
 
 From opening the address until all expected boxes are on the canvas and the page rests (see bench.browsing), each time
 in a browser that has nothing cached. The expected boxes come from the plan that was seeded. "again" is a run that
-flowdag has read already, "first" one that it has not. Of what is repeated the median counts; the pages that are
-compared are opened by turns. The official page is the one that asks before it draws more than 2,000 nodes: of the two
-that a server brings, the quicker one. Its time ends when WebGL has painted all nodes and the page rests.
+flowdag has read already, "first" one that it has not. Of what is repeated the median counts; flowdag's page and the
+bare one are opened by turns, the official one after them. That is the page that asks before it draws more than 2,000
+nodes: of the two that a server brings, the quicker one. Its time ends when WebGL has painted all nodes and it rests.
 """
 
 from __future__ import annotations
