@@ -14,7 +14,7 @@ from prefect import flow, get_run_logger, runtime, task
 from flowdag.demo.processes import clean_env
 from tests.needs import ROOT
 
-WAVES, WIDE, STEP_S = 5, 3, 2.0
+WAVES, WIDE, STEP_S = 8, 3, 2.0
 
 
 @task(task_run_name="step-{wave}-{number}")

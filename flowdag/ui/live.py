@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import streamlit as st
@@ -10,8 +12,12 @@ from flowdag import cache
 from flowdag.analysis.drawing import Drawing, View, draw
 from flowdag.analysis.grouping import Folding, taken_over
 from flowdag.model import FlowRunGraph
+from flowdag.prefect_api.live import LONGEST_S, SHORTEST_S
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.ui import state
+
+TICK, CUT_SHORT = "flowdag-tick", "flowdag-cut-short"
+PATIENCE = 2  # looks that may be cut short, as they are by clicks too
 
 
 def live_toggle() -> bool:
@@ -19,6 +25,23 @@ def live_toggle() -> bool:
     return st.toggle(
         "Live", value=True, key="live", help="Follow the run as it goes on. Switch it off to look at it in peace."
     )
+
+
+def tick_s() -> float:
+    """Seconds between two looks at the run."""
+    return float(st.session_state.get(TICK, SHORTEST_S))
+
+
+@contextmanager
+def paced(follows: bool) -> Iterator[None]:
+    """Look less often where what is done at each look takes longer: the next look would always cut it short."""
+    cut_short = st.session_state.get(CUT_SHORT, 0) if follows else 0
+    if cut_short >= PATIENCE:
+        st.session_state[TICK], st.session_state[CUT_SHORT] = min(LONGEST_S, 2 * tick_s()), 0
+        st.rerun()
+    st.session_state[CUT_SHORT] = cut_short + 1
+    yield
+    st.session_state[CUT_SHORT] = 0
 
 
 def latest(tenant_id: str, run_id: str) -> Shown:

@@ -12,7 +12,6 @@ from flowdag.analysis.drawing import Drawing, View
 from flowdag.analysis.grouping import Picture
 from flowdag.analysis.layout import Layout
 from flowdag.model import FlowRunGraph
-from flowdag.prefect_api.live import SHORTEST_S
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.tenants import Tenant
 from flowdag.ui import details, header, live, state
@@ -44,13 +43,13 @@ def workbench(tenant: Tenant, shown: Shown) -> None:
     with aside:
         follows = live.live_toggle() if shown.next_due else header.refresh_button(tenant, shown.graph)
     places = Places(head, *st.columns([0.62, 0.38], gap="small"))
-    st.fragment(_bench, run_every=SHORTEST_S if follows else None)(tenant.id, shown, places, follows=follows)
+    st.fragment(_bench, run_every=live.tick_s() if follows else None)(tenant.id, shown, places, follows=follows)
 
 
 def _bench(tenant_id: str, shown: Shown, places: Places, *, follows: bool) -> None:
     """All that changes with time, or as a task is chosen."""
     state.write()
-    with in_words():
+    with in_words(), live.paced(follows):
         if follows:
             shown = live.latest(tenant_id, shown.graph.run.id)
         with places.head:
