@@ -56,7 +56,7 @@ def _bench(tenant_id: str, shown: Shown, places: Places, *, follows: bool) -> No
             header.run_header(shown)
         if shown.graph.nodes.empty:
             header.say_why_empty(shown.graph)
-            st.stop()
+            return
         row = places.left.container(horizontal=True, vertical_alignment="center", gap="small")
         with row:
             chosen = pick_view(shown.graph)
