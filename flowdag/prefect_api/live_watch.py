@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -13,6 +14,8 @@ from flowdag.prefect_api import live
 from flowdag.prefect_api.client import Client
 from flowdag.prefect_api.live import Watched
 from flowdag.prefect_api.live_read import poll
+
+EARLY_S = 0.15  # browsers do not look to the millisecond
 
 Ask = Callable[[Callable[[Client], Awaitable[Watched]]], Watched]
 
@@ -64,7 +67,7 @@ class Watch:
         watched, shown = self._held
         try:
             latest = self._ask(lambda client: poll(client, watched))
-            self._held = self._found(latest, now + time.monotonic() - started)
+            self._held = self._found(latest, now)
             self._failures = 0
         except FlowdagError as problem:
             self._failures += 1
@@ -73,6 +76,10 @@ class Watch:
             self._held = watched, Shown(shown.graph, now + time.monotonic() - started + wait, problem)
 
     @staticmethod
-    def _found(watched: Watched, now: float) -> tuple[Watched, Shown]:
-        graph = live.graph(watched)
-        return watched, Shown(graph, None if live.is_finished(watched) else now + live.interval_s(watched))
+    def _found(watched: Watched, asked_at: float) -> tuple[Watched, Shown]:
+        """Due a little before whole looks have passed: else one viewer, who looks every two seconds, would just miss
+        every other poll, and many viewers, who look at any moment, would not.
+        """
+        looks = math.ceil(live.interval_s(watched) / live.SHORTEST_S)
+        due = asked_at + looks * live.SHORTEST_S - EARLY_S
+        return watched, Shown(live.graph(watched), None if live.is_finished(watched) else due)
