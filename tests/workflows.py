@@ -10,6 +10,7 @@ import csv
 import os
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -20,6 +21,7 @@ from typing import Any
 import httpx
 from prefect import Task, flow
 from prefect.cache_policies import NO_CACHE
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from tests.journal import write
@@ -92,7 +94,7 @@ def main(folder: Path, out: Path, names: list[str]) -> None:
 
     def one(name: str) -> None:
         todo = jobs(folder / f"{name.removesuffix(DATA)}.csv")
-        state = replay(name, todo, given_as_data(todo) if name.endswith(DATA) else set())
+        state = _patiently(lambda: replay(name, todo, given_as_data(todo) if name.endswith(DATA) else set()))
         assert state.is_completed(), state
         run_id = str(state.state_details.flow_run_id)
         wait_until_recorded(run_id, len(todo))
@@ -102,12 +104,24 @@ def main(folder: Path, out: Path, names: list[str]) -> None:
         list(pool.map(one, names))
 
 
+def _patiently(run: Callable[[], Any]) -> Any:
+    """Its state. A server on SQLite that is busy recording may refuse a new flow run (503, its database is locked)."""
+    for _ in range(5):
+        try:
+            return run()
+        except PrefectHTTPStatusError as refusal:
+            if refusal.response.status_code != 503:
+                raise
+            time.sleep(5)
+    return run()
+
+
 def wait_until_recorded(run_id: str, count: int) -> None:
     """Until the server knows that `count` task runs of this run have completed."""
     done = {"task_runs": {"flow_run_id": {"any_": [run_id]}, "state": {"type": {"any_": ["COMPLETED"]}}}}
     with httpx.Client(base_url=os.environ["PREFECT_API_URL"], trust_env=False, timeout=30) as http:
         until = time.monotonic() + 280
-        while (answer := http.post("/task_runs/count", json=done)).text != str(count):
+        while (answer := http.post("/task_runs/count", json=done)).text != str(count):  # a refusal is no number
             assert time.monotonic() < until, f"{run_id}: {answer.text} task runs instead of {count}"
             time.sleep(0.5)
 

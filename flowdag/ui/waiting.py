@@ -35,7 +35,7 @@ def whole_run(tenant_id: str, run_id: str) -> Shown:
 def _wait(job: Job[Watched], run: tuple[str, str]) -> None:
     """Show how far the read is, until it has ended. A click on a button, or leaving the page, ends the script here."""
     bar = st.progress(0.0, text="Reading the run…")
-    st.button("Stop", icon=":material/stop_circle:", key="stop-reading", on_click=_stop, args=(run,))
+    st.button("Stop reading", icon=":material/stop_circle:", key="stop-reading", on_click=_stop, args=(run,))
     while not job.is_done(STEP_S):
         if reached := job.reached:
             bar.progress(reached.done / max(1, reached.in_all), text=f"{reached.words}…")

@@ -61,7 +61,7 @@ def test_a_long_read_tells_how_far_it_is_and_can_be_stopped(
 ) -> None:
     page.goto(f"{slow_app}/?tenant=globex&run={samples.runs['wide']}")
     expect(main(page)).to_contain_text(f"Reading task runs: 200 of {WIDE + 2}", timeout=60_000)
-    page.get_by_role("button", name="Stop", exact=True).click()
+    main(page).get_by_role("button", name="Stop reading").click()
     expect(main(page)).to_contain_text("Reading was stopped")
     assert page.locator("iframe").count() == 0, "nothing of a part is shown"
 
