@@ -29,12 +29,12 @@ RUN = FlowRun(
 
 
 def measure() -> list[Figure]:
-    """Seconds of each step (best of 3, once at 100,000 nodes), their sum, and the most memory that it takes."""
+    """Seconds of each step (best of 3), their sum, and the most memory that it takes."""
     figures: list[Figure] = []
     sums: dict[int, float] = {}
     for size in SIZES:
         raw = whole_run(size)
-        took = steps(raw, 3 if size <= 10_000 else 1)
+        took = steps(raw, 3)
         sums[size] = sum(took.values())
         figures += [Figure("computing", step, size, seconds, "s") for step, seconds in took.items()]
         figures += [in_all(size, sums), Figure("computing", "memory", size, memory(raw), "MB")]

@@ -253,11 +253,13 @@ def _task_names(own: pd.DataFrame, code: NDArray[np.intp], first: NDArray[np.int
 
 def _mix(own: pd.DataFrame, code: NDArray[np.intp], boxes: int) -> list[tuple[tuple[str, str, int], ...]]:
     """The states of each box's nodes with their counts, the worst first."""
-    state, kinds = pd.factorize(pd.MultiIndex.from_arrays([own["state_type"], own["state_name"]]))
-    rank = {name: at for at, name in enumerate(WORST_FIRST)}
-    order = sorted(range(len(kinds)), key=lambda at: (rank.get(kinds[at][0], len(rank)), kinds[at][1]))
-    counts = np.bincount(code * len(kinds) + state, minlength=boxes * len(kinds)).reshape(boxes, len(kinds))
-    return [tuple((*kinds[at], int(row[at])) for at in order if row[at]) for row in counts]
+    (kind, kinds), (name, names) = pd.factorize(own["state_type"]), pd.factorize(own["state_name"])
+    pairs, state = np.unique(kind * len(names) + name, return_inverse=True)
+    states = [(str(kinds[pair // len(names)]), str(names[pair % len(names)])) for pair in pairs.tolist()]
+    rank = {worse: at for at, worse in enumerate(WORST_FIRST)}
+    order = sorted(range(len(states)), key=lambda at: (rank.get(states[at][0], len(rank)), states[at][1]))
+    counts = np.bincount(code * len(states) + state, minlength=boxes * len(states)).reshape(boxes, len(states))
+    return [tuple((*states[at], int(row[at])) for at in order if row[at]) for row in counts]
 
 
 def _links(edges: pd.DataFrame, box_of: Mapping[str, str], boxes: pd.DataFrame) -> pd.DataFrame:

@@ -60,6 +60,6 @@ def _lifted(rows: pd.DataFrame, picture: Picture, box: str | None) -> pd.DataFra
 def _with_signs(rows: pd.DataFrame, graph: FlowRunGraph) -> pd.DataFrame:
     """States in words, with their signs."""
     types = graph.nodes["state_type"] if len(rows) == len(graph.nodes) else graph.nodes.loc[rows["id"], "state_type"]
-    pair, kinds = pd.factorize(pd.MultiIndex.from_arrays([types.to_numpy(), rows["state"].to_numpy()]))
-    words = pd.Series([sign(*kind) for kind in kinds], dtype="object")
-    return rows.assign(state=words.take(pair).to_numpy())
+    seen: dict[tuple[str, str], str] = {}
+    pairs = zip(types.tolist(), rows["state"].tolist(), strict=True)
+    return rows.assign(state=[seen.get(pair) or seen.setdefault(pair, sign(*pair)) for pair in pairs])
