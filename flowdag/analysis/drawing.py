@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from flowdag.analysis.grouping import Folding, Picture, picture
+from flowdag.analysis.grouping import ALL, Folding, Picture, picture
 from flowdag.analysis.layout import Direction, Layout, best_layout, layout
 from flowdag.analysis.lineage import downstream, upstream
 from flowdag.analysis.matching import Filter, matching
@@ -56,8 +56,9 @@ def draw(graph: FlowRunGraph, view: View, before: Layout | None = None) -> Drawi
 
 
 def _best_direction(graph: FlowRunGraph, view: View, lit: frozenset[str] | None) -> Direction:
-    """The one that fits the folded picture: it stays as groups are opened."""
-    return best_layout(picture(graph, kept=lit if view.hide else None)).direction
+    """The one in which the folded picture fits better: it stays as groups are opened, unless all are at once."""
+    folding = Folding(opened=(ALL,)) if ALL in view.folding.opened else None
+    return best_layout(picture(graph, folding, kept=lit if view.hide else None)).direction
 
 
 def standing_out(graph: FlowRunGraph, view: View, members: Mapping[str, Sequence[str]]) -> frozenset[str] | None:

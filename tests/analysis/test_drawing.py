@@ -1,0 +1,51 @@
+"""What a viewer sees: the direction that fits, and what stands out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+
+from flowdag.analysis.drawing import Trace, View, draw
+from flowdag.analysis.grouping import ALL, Folding, picture
+from flowdag.analysis.layout import ASPECT, Layout, layout
+from flowdag.analysis.matching import Filter
+from flowdag.model import FlowRunGraph
+from tests.hostile import dags
+
+
+def shrunk(laid: Layout) -> float:
+    """How much it must be made smaller to fit a place of that aspect."""
+    width, height = laid.extent
+    return max(width / ASPECT, height)
+
+
+@pytest.mark.parametrize("folding", [Folding(), Folding(opened=(ALL,))])
+@settings(max_examples=20, deadline=None)
+@given(graph=dags())
+def test_best_fit_is_the_direction_that_is_drawn_larger(folding: Folding, graph: FlowRunGraph) -> None:
+    drawn = draw(graph, View(folding=folding)).layout
+    other = layout(picture(graph, folding), "down" if drawn.direction == "right" else "right")
+    assert shrunk(drawn) <= shrunk(other)
+
+
+@settings(max_examples=20, deadline=None)
+@given(graph=dags())
+def test_search_and_lineage_narrow_each_other(graph: FlowRunGraph) -> None:
+    node = str(graph.nodes.index[0])
+    found = draw(graph, View(wanted=Filter(text="load"), trace=Trace(node, "down"))).lit
+    loads = {str(key) for key, name in graph.nodes["label"].items() if name.startswith("load")}
+    reached = draw(graph, View(trace=Trace(node, "down"))).lit
+    assert reached is not None
+    assert node in reached
+    assert found == reached & loads
+
+
+@settings(max_examples=20, deadline=None)
+@given(graph=dags())
+def test_what_is_hidden_is_not_drawn(graph: FlowRunGraph) -> None:
+    view = View(wanted=Filter(text="load"), hide=True, folding=Folding(opened=(ALL,)))
+    drawn = draw(graph, view)
+    containers = set(graph.nodes["container"].dropna())
+    assert drawn.lit is not None
+    assert drawn.lit <= set(drawn.picture.boxes.index)
+    assert set(drawn.picture.boxes.index) - drawn.lit <= containers
