@@ -9,8 +9,9 @@ from flowdag.analysis.drawing import Trace, View, draw
 from flowdag.analysis.grouping import ALL, Folding, picture
 from flowdag.analysis.layout import ASPECT, Layout, layout
 from flowdag.analysis.matching import Filter
-from flowdag.model import FlowRunGraph
-from tests.hostile import dags
+from flowdag.model import FlowRun, FlowRunGraph
+from flowdag.prefect_api.assemble import Raw, assemble
+from tests.hostile import AS_OF, BEGIN, RUN, dags
 
 
 def shrunk(laid: Layout) -> float:
@@ -49,3 +50,25 @@ def test_what_is_hidden_is_not_drawn(graph: FlowRunGraph) -> None:
     assert drawn.lit is not None
     assert drawn.lit <= set(drawn.picture.boxes.index)
     assert set(drawn.picture.boxes.index) - drawn.lit <= containers
+
+
+def test_a_short_wide_run_turns_when_all_is_unfolded() -> None:
+    """Ten chains of three: three boxes below each other when folded, ten rows of three when not."""
+    rows = [
+        {
+            "id": f"{name}{number}",
+            "name": f"{name}-{number}",
+            "flow_run_id": RUN,
+            "task_key": f"{name}-0a1b2c3d",
+            "state_type": "COMPLETED",
+            "expected_start_time": BEGIN.isoformat(),
+            "task_inputs": {"x": [{"id": f"{before}{number}"}]} if before else {},
+        }
+        for before, name in (("", "read"), ("read", "clean"), ("clean", "load"))
+        for number in range(10)
+    ]
+    run = FlowRun(RUN, "run", "f", "flow", "COMPLETED", "Completed", start=BEGIN, end=AS_OF)
+    graph = assemble(Raw(run, [], rows, {}), AS_OF)
+    assert draw(graph, View()).layout.direction == "down"
+    assert draw(graph, View(folding=Folding(opened=(ALL,)))).layout.direction == "right"
+    assert draw(graph, View(folding=Folding(opened=("group:clean@#1",)))).layout.direction == "down"
