@@ -63,7 +63,7 @@ def photograph(page: Page, url: str, folder: Path, suffix: str) -> None:
         graph(page)
         save(name)
         if name == "graph":
-            click_task(page, "clean-north")
+            click_task(page, "clean")
             graph(page)
             save("task")
     visit(page, url, "runs", tenant="demo")
