@@ -50,15 +50,16 @@ def draw(graph: FlowRunGraph, view: View, before: Layout | None = None) -> Drawi
     lit = standing_out(graph, view, shown.members)
     if view.hide and lit is not None:
         shown = picture(graph, view.folding, kept=lit)
-    direction = view.direction or (before.direction if before else _best_direction(graph, view, lit))
+    direction = view.direction or (before.direction if before else _best_direction(graph, view, shown, lit))
     kept = before if before and before.direction == direction else None
     return Drawing(shown, layout(shown, direction, kept), lit)
 
 
-def _best_direction(graph: FlowRunGraph, view: View, lit: frozenset[str] | None) -> Direction:
+def _best_direction(graph: FlowRunGraph, view: View, shown: Picture, lit: frozenset[str] | None) -> Direction:
     """The one in which the folded picture fits better: it stays as groups are opened, unless all are at once."""
-    folding = Folding(opened=(ALL,)) if ALL in view.folding.opened else None
-    return best_layout(picture(graph, folding, kept=lit if view.hide else None)).direction
+    folding = Folding(opened=(ALL,)) if ALL in view.folding.opened else Folding()
+    fitted = shown if folding == view.folding else picture(graph, folding, kept=lit if view.hide else None)
+    return best_layout(fitted).direction
 
 
 def standing_out(graph: FlowRunGraph, view: View, members: Mapping[str, Sequence[str]]) -> frozenset[str] | None:

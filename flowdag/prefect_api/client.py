@@ -66,7 +66,12 @@ def _own_headers(tenant: Tenant) -> SettingsContext:
 
 async def request(client: PrefectClient, method: str, path: str, **options: Any) -> Any:
     """The decoded JSON answer of one request (`json=`, `params=` as in httpx; bounds and errors as in `send`)."""
-    answer = decode(await send(client, method, path, **options), client)
+    return answer_of(await send(client, method, path, **options), client, path)
+
+
+def answer_of(response: httpx.Response, client: PrefectClient, path: str) -> Any:
+    """The decoded JSON of an answer to this path; raises ApiAnswerInvalid if it is not Prefect's."""
+    answer = decode(response, client)
     if not has_prefects_shape(path, answer):
         raise ApiAnswerInvalid(
             f"The answer of {client.api_url.host} is not Prefect's.",

@@ -14,7 +14,7 @@ from flowdag.errors import ApiAnswerInvalid, ApiRefused, FlowdagError, RunNotFou
 from flowdag.model import FlowRun
 from flowdag.prefect_api import live
 from flowdag.prefect_api.assemble import Row
-from flowdag.prefect_api.client import NotFound, decode, has_prefects_shape, request, send, server_now
+from flowdag.prefect_api.client import NotFound, answer_of, request, send, server_now
 from flowdag.prefect_api.flow_runs import flow_run, names, read_subflow_runs
 from flowdag.prefect_api.graph_v2 import GraphAnswer, GraphNode, read_flow_run_graph
 from flowdag.prefect_api.guard import BUSY
@@ -62,12 +62,7 @@ async def _run_now(client: PrefectClient, known: FlowRun) -> tuple[FlowRun, date
         response = await send(client, "GET", path)
     except NotFound:
         raise RunNotFound from None
-    row = decode(response, client)
-    if not has_prefects_shape(path, row):
-        raise ApiAnswerInvalid(
-            f"The answer of {client.api_url.host} is not Prefect's.",
-            "Check that the tenant's api_url is a Prefect API.",
-        )
+    row = answer_of(response, client, path)
     deployments = {known.deployment_id: known.deployment_name or ""} if known.deployment_id else {}
     return flow_run(row, {known.flow_id: known.flow_name}, deployments), server_now(response)
 
