@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.needs import needs_chromium
 
 SILENCE_MS, PATIENCE_MS, LOOK_EVERY_MS = 500, 600_000, 25
+WINDOW_MS = 1000  # its frame is a page too, which takes half a second of the processor to be made
 SIZE = {"width": 1600, "height": 1000}
 FLAGS = (
     "--no-sandbox",
@@ -89,12 +90,14 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def fresh_page(browser: Browser) -> Iterator[Page]:
-    """An empty page of somebody who has nothing cached."""
+    """An empty page of somebody who has nothing cached, in a window that has come to rest itself."""
     context = browser.new_context(viewport=SIZE, timezone_id="Europe/Berlin")
     context.set_default_timeout(PATIENCE_MS)
     context.add_init_script(f"({WATCH})()")
     try:
-        yield context.new_page()
+        page = context.new_page()
+        page.wait_for_timeout(WINDOW_MS)
+        yield page
     finally:
         context.close()
 
