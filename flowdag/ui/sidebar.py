@@ -24,6 +24,7 @@ WINDOWS = {
     "30 days": timedelta(days=30),
     "Any time": None,
 }
+FILTERS, KEPT = ("flow", "state", "deployment", "tag", "within"), "flowdag-filters"  # their names in the address
 STATES = ("Completed", "Failed", "Crashed", "Running", "Cancelled", "Paused", "Pending", "Scheduled")
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -53,7 +54,8 @@ def pick_tenant() -> Tenant:
 
 def pick_query(tenant: Tenant) -> RunQuery:
     """The filters; each lives in the address under its own name."""
-    with st.expander("Filters", icon=":material/filter_list:", expanded=False):
+    _keep_filters()
+    with st.popover("Filters", icon=":material/filter_list:", width="stretch"):
         flows = _choice("Flow", "flow", cache.flow_names(tenant.id))
         states = _choice("State", "state", STATES)
         deployments = _choice("Deployment", "deployment", cache.deployment_names(tenant.id))
@@ -76,6 +78,9 @@ def pick_query(tenant: Tenant) -> RunQuery:
             on_change=_forget_run,
             help="Counted back from now. The figures on the Runs page compare with the equal period before.",
         )
+    st.session_state[KEPT] = {key: st.session_state[key] for key in FILTERS}
+    if count := sum(map(bool, (flows, states, deployments, tags))):
+        st.badge(f"{count} on", icon=":material/filter_alt:", help="So many of the filters of runs are on.")
     span = WINDOWS[window]
     now = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(
         minutes=1
@@ -88,6 +93,12 @@ def pick_query(tenant: Tenant) -> RunQuery:
         since=now - span if span else None,
         until=now,
     )
+
+
+def _keep_filters() -> None:
+    """Moving to another page empties the address, and the browser never told of widgets in a popover not yet opened."""
+    if "tenant" not in st.query_params:
+        st.session_state.update(st.session_state.get(KEPT, {}))
 
 
 def _choice(label: str, key: str, options: tuple[str, ...]) -> list[str]:

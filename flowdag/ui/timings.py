@@ -19,16 +19,18 @@ LARGE = 20_000  # rows: a table of more stays on the server, and the browser get
 
 
 def timings(tenant_id: str, graph: FlowRunGraph, drawing: Drawing, attempt: int | None, selected: str | None) -> None:
-    """Both tables. Choosing a row chooses the task; the order stays while rows are being chosen."""
+    """Both tables; what is not in sight is not sent. Choosing a row chooses the task, and leaves the order as it is."""
     by_run, by_name = cache.timings(tenant_id, graph.run.id, graph.as_of, attempt, graph)
-    runs, names = st.tabs(["By task run", "By task name"])
+    runs, names = st.tabs(["By task run", "By task name"], key="table", bind="query-params")
+    if names.open:
+        with names:
+            tables.plain(by_name, tables.TASK_NAME_COLUMNS, key="task-names", height=HEIGHT)
+            tables.csv_button(by_name, f"{graph.run.name}-task-names", key="task-names-csv")
+        return
     with runs:
         found = by_run if drawing.lit is None else by_run[by_run["id"].isin(drawing.lit)].reset_index(drop=True)
         _task_runs(_with_signs(found, graph), drawing.picture, selected)
         tables.csv_button(by_run, f"{graph.run.name}-task-runs", key="task-runs-csv")
-    with names:
-        tables.plain(by_name, tables.TASK_NAME_COLUMNS, key="task-names", height=HEIGHT)
-        tables.csv_button(by_name, f"{graph.run.name}-task-names", key="task-names-csv")
 
 
 def lift(box: str) -> None:

@@ -64,8 +64,8 @@ def open_filters(page: Page) -> None:
 
 
 def picked(page: Page, label: str) -> Locator:
-    """What is chosen in one of the sidebar's boxes."""
-    return sidebar(page).get_by_role("combobox", name=label)
+    """What is chosen in one of the boxes of the sidebar, or of what it has opened."""
+    return page.get_by_role("combobox", name=label)
 
 
 def main(page: Page) -> Locator:

@@ -111,3 +111,15 @@ def test_a_pasted_id_or_address_finds_its_run(page: Page, app_url: str, samples:
     find.fill("nightly, please")
     find.press("Enter")
     expect(sidebar(page)).to_contain_text("There is no run id in this text")
+
+
+def test_the_table_in_sight_is_in_the_address(page: Page, app_url: str, samples: Samples) -> None:
+    visit(page, app_url, tenant="acme", run=samples.runs["nightly"])
+    main(page).get_by_role("tab", name="By task name").click()
+    until(page, lambda: query(page).get("table") == ["By task name"], "the table in the address")
+    until(page, lambda: any(row[0] == "extract" for row in cells(page)), "one row for all task runs of a name")
+
+    other = page.context.new_page()
+    other.goto(page.url)
+    settle(other)
+    until(other, lambda: any(row[0] == "extract" for row in cells(other)), "the same table behind the link")
