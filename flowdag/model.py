@@ -90,6 +90,16 @@ class FlowRun:
         return max(0.0, ((self.end or as_of) - self.start).total_seconds())
 
 
+Ends = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+
+def ends_of(nodes: pd.DataFrame, edges: pd.DataFrame) -> Ends:
+    """Where the sources of the edges stand among the nodes (index `id`), and where their targets."""
+    at = {node: place for place, node in enumerate(nodes.index)}
+    sources, targets = (np.fromiter(map(at.__getitem__, edges[end]), np.int64) for end in ("source", "target"))
+    return sources, targets
+
+
 @dataclass(frozen=True)
 class FlowRunGraph:
     """One flow run, whole: its facts and three tables (columns and dtypes: `NODES`, `EDGES`, `TRIES`).
@@ -97,6 +107,7 @@ class FlowRunGraph:
     nodes: one row a task run or subflow, index `id`; see `NODES` and the design, section 2.
     edges: one row a pair of nodes; `kind` is `data` or `wait_for` (`data` where both), `plausible` is False when the
         target started before the source ended. No duplicates, no self loops, no dangling ends.
+    ends: where the sources of the edges stand among the nodes, and where their targets: `ends_of(nodes, edges)`.
     tries: one row a try of a node that started.
     as_of: when it was read, by the server's clock. complete: False while task runs may still arrive.
     notes: what was repaired or is uncertain, in sentences for people.
@@ -105,6 +116,7 @@ class FlowRunGraph:
     run: FlowRun
     nodes: pd.DataFrame
     edges: pd.DataFrame
+    ends: Ends
     tries: pd.DataFrame
     as_of: datetime
     complete: bool

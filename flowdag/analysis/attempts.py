@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flowdag.model import FlowRunGraph
+from flowdag.model import FlowRunGraph, ends_of
 
 
 def attempts(graph: FlowRunGraph) -> list[int]:
@@ -24,10 +24,12 @@ def of_attempt(graph: FlowRunGraph, attempt: int) -> FlowRunGraph:
         found = set(inside.index[inside.isin(kept)]) - kept
         kept |= found
         grown = bool(found)
-    edges = graph.edges[graph.edges["source"].isin(kept) & graph.edges["target"].isin(kept)]
+    nodes = nodes[nodes.index.isin(kept)]
+    edges = graph.edges[graph.edges["source"].isin(kept) & graph.edges["target"].isin(kept)].reset_index(drop=True)
     return replace(
         graph,
-        nodes=nodes[nodes.index.isin(kept)],
-        edges=edges.reset_index(drop=True),
+        nodes=nodes,
+        edges=edges,
+        ends=ends_of(nodes, edges),
         tries=graph.tries[graph.tries["node"].isin(kept)].reset_index(drop=True),
     )

@@ -63,7 +63,7 @@ def picture(
     nodes = graph.nodes
     folding = folding or Folding()
     shown = None if kept is None else _with_containers(kept, nodes)
-    parts = groups(nodes, graph.edges)
+    parts = groups(nodes, graph.ends)
     bare = Folding(shut=folding.shut)
     ways = (
         (parts, folding, False),
@@ -74,7 +74,8 @@ def picture(
     )
     for part, folded, closed in ways:
         box_of, members = _fold(nodes, part, folded, closed)
-        box_of = {node: box for node, box in box_of.items() if shown is None or node in shown}
+        if shown is not None:
+            box_of = {node: box for node, box in box_of.items() if node in shown}
         if len(set(box_of.values())) <= limit:
             found = _condensed(_picture(graph, box_of, members), graph, folded)
             return replace(found, remark=" ".join(filter(None, (_folded(found), found.remark))) or None)
@@ -202,7 +203,7 @@ def _folded(shown: Picture) -> str | None:
 def _picture(graph: FlowRunGraph, box_of: Mapping[str, str], members: Mapping[str, tuple[str, ...]]) -> Picture:
     nodes = graph.nodes if len(box_of) == len(graph.nodes) else graph.nodes[graph.nodes.index.isin(box_of)]
     boxes = _boxes(nodes, box_of)
-    return Picture(boxes, _links(graph.edges, box_of, boxes), box_of, members, None)
+    return Picture(boxes, _links(graph, box_of, boxes), box_of, members, None)
 
 
 def _boxes(nodes: pd.DataFrame, box_of: Mapping[str, str]) -> pd.DataFrame:
@@ -262,13 +263,13 @@ def _mix(own: pd.DataFrame, code: NDArray[np.intp], boxes: int) -> list[tuple[tu
     return [tuple((*states[at], int(row[at])) for at in order if row[at]) for row in counts]
 
 
-def _links(edges: pd.DataFrame, box_of: Mapping[str, str], boxes: pd.DataFrame) -> pd.DataFrame:
+def _links(graph: FlowRunGraph, box_of: Mapping[str, str], boxes: pd.DataFrame) -> pd.DataFrame:
     """Edges between boxes, one a pair: `data` and plausible win."""
+    edges = graph.edges
     number = {box: at for at, box in enumerate(boxes.index)}
-    at = {node: number[box] for node, box in box_of.items()}
-    source, target = (
-        np.fromiter(map(at.get, edges[end].tolist(), repeat(-1)), np.int64, len(edges)) for end in ("source", "target")
-    )
+    shown_by = map(box_of.get, graph.nodes.index.tolist())
+    box = np.fromiter(map(number.get, shown_by, repeat(-1)), np.int64, len(graph.nodes))
+    source, target = (box[end] for end in graph.ends)
     drawn = np.flatnonzero((source >= 0) & (target >= 0) & (source != target))
     pair = source[drawn] * len(boxes) + target[drawn]
     worse = (edges["kind"].to_numpy()[drawn] != "data") * 2 + ~edges["plausible"].to_numpy(dtype=bool)[drawn]

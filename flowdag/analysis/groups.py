@@ -8,24 +8,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from itertools import repeat
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from flowdag.model import Ends
+
 Places = NDArray[np.int64]
 
 
-def groups(nodes: pd.DataFrame, edges: pd.DataFrame) -> list[int]:
-    """The group of each node, in the nodes' order; numbers say only who is together."""
+def groups(nodes: pd.DataFrame, ends: Ends) -> list[int]:
+    """The group of each node, in the nodes' order; numbers say only who is together. `ends`: of the edges."""
     size = len(nodes)
-    at = {node: place for place, node in enumerate(nodes.index)}
-    container = np.fromiter(map(at.get, nodes["container"], repeat(-1)), np.int64, size)
-    source, target = (np.fromiter(map(at.__getitem__, edges[end]), np.int64) for end in ("source", "target"))
+    container = nodes.index.get_indexer(pd.Index(nodes["container"])).astype(np.int64)
     depth = _depths(container)
-    source, target = _between_siblings(source, target, container, depth)
+    source, target = _between_siblings(*ends, container, depth)
     starts, parents = _by_node(target, source, size)
     names, around = nodes["task_name"].tolist(), container.tolist()
     group = [-1] * (size + 1)  # the last place is that of the container of what is in none

@@ -55,7 +55,10 @@ def assemble(raw: Raw, as_of: datetime, notes: Iterable[str] = ()) -> FlowRunGra
         *_doubts(frame, task_runs.unreadable + subflows.unreadable + nodes.unreadable + undated, nodes.mended),
         *_remarks(run, frame, edges.plausible, complete, as_of),
     ]
-    return FlowRunGraph(run, frame, edges.frame(nodes), tries_table(nodes, tries), as_of, complete, (*notes, *remarks))
+    ends = (edges.source, edges.target)
+    return FlowRunGraph(
+        run, frame, edges.frame(nodes), ends, tries_table(nodes, tries), as_of, complete, (*notes, *remarks)
+    )
 
 
 def _last_recorded(updated: Array) -> pd.Timestamp | None:

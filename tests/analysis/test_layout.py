@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from flowdag.analysis.grouping import Picture, ancestors, picture
 from flowdag.analysis.groups import groups
 from flowdag.analysis.layout import GROUP_HEIGHT, HEIGHT, Direction, Layout, best_layout, layout
-from flowdag.model import FlowRunGraph
+from flowdag.model import FlowRunGraph, ends_of
 from tests.analysis.test_pictures import any_graph, containers, limits
 from tests.hostile import dags
 from tests.needs import needs_shared
@@ -359,7 +359,8 @@ def recorded(name: str, opened: int) -> Picture:
     frame = pd.read_csv(needs_shared(f"data/workflows/{name}.csv"), dtype=str).fillna("")
     nodes = pd.DataFrame({"container": None, "task_name": frame["task_name"].to_numpy()}, index=frame["task_id"])
     parents = frame["parent_ids"].str.split().set_axis(frame["task_id"]).explode().dropna()
-    group = [str(number) for number in groups(nodes, pd.DataFrame({"source": parents.array, "target": parents.index}))]
+    edges = pd.DataFrame({"source": parents.array, "target": parents.index})
+    group = [str(number) for number in groups(nodes, ends_of(nodes, edges))]
     count, alone = Counter(group), set[str]()
     for key, members in count.most_common():
         if members == 1 or (len(alone) < opened and members <= 200):
