@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,7 +10,7 @@ from dataclasses import replace
 import streamlit as st
 
 from flowdag import cache
-from flowdag.analysis.drawing import Drawing, View, draw
+from flowdag.analysis.drawing import Drawing, View
 from flowdag.analysis.grouping import Folding, taken_over
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live import LONGEST_S, SHORTEST_S
@@ -17,6 +18,7 @@ from flowdag.prefect_api.live_watch import Shown
 from flowdag.ui import state
 
 TICK, CUT_SHORT = "flowdag-tick", "flowdag-cut-short"
+TURN, TURN_S = threading.Lock(), 1.0
 PATIENCE = 2  # looks that may be cut short, as they are by clicks too
 
 
@@ -44,6 +46,20 @@ def paced(follows: bool) -> Iterator[None]:
     st.session_state[CUT_SHORT] = 0
 
 
+@contextmanager
+def turn() -> Iterator[None]:
+    """One viewer after the other: scripts that run at once slow each other down far beyond their sum.
+
+    Nobody waits for long, as whoever has the turn may be held up.
+    """
+    mine = TURN.acquire(timeout=TURN_S)
+    try:
+        yield
+    finally:
+        if mine:
+            TURN.release()
+
+
 def latest(tenant_id: str, run_id: str) -> Shown:
     """The run as it is now. Once it has settled, the whole page runs again, and follows it no longer."""
     found = cache.look(tenant_id, run_id)
@@ -61,10 +77,11 @@ def drawing(
         return cache.drawing(tenant_id, graph.run.id, graph.as_of, attempt, view, graph)
     if held and (held[0].as_of, held[1]) == (graph.as_of, view):
         return held[2]
-    now = draw(graph, view, held[2].layout if held else None)
+    before = held[2].layout if held else None
+    now = cache.drawing_of_now(tenant_id, attempt, view, graph, before)
     if held and (heirs := _heirs(held[2], now, view)):
         view = _handed_on(view, heirs)
-        now = draw(graph, view, held[2].layout)
+        now = cache.drawing_of_now(tenant_id, attempt, view, graph, before)
     st.session_state[f"{key}-followed"] = (graph, view, now)
     return now
 

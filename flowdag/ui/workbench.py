@@ -57,30 +57,39 @@ def _bench(tenant_id: str, shown: Shown, places: Places, *, follows: bool) -> No
         if shown.graph.nodes.empty:
             header.say_why_empty(shown.graph)
             return
-        row = places.left.container(horizontal=True, vertical_alignment="center", gap="small")
-        with row:
-            chosen = pick_view(shown.graph)
         box = places.right.container(border=True, height=DETAILS_HEIGHT, key="details", gap="xxsmall")
-        tools = box.container(horizontal=True, vertical_alignment="center", gap="small")
-        with tools:
-            trace = pick_trace(state.chosen("task"))
-        graph = of_attempt(shown.graph, chosen.attempt) if chosen.attempt else shown.graph
-        view = View(chosen.direction, state.folding(), chosen.wanted, trace, chosen.hide)
-        key = f"dag-{tenant_id}-{graph.run.id}-{chosen.attempt}-{chosen.direction}-{st.session_state.get('fitted', 0)}"
-        drawing = live.drawing(key, tenant_id, graph, chosen.attempt, view, settled=shown.next_due is None)
-        layout = held_in_place(key, drawing)
-        selected = _selected(graph, drawing.picture)
-        with row:
-            all_button(key, drawing.picture, graph)
-            fit_button()
-        with places.left:
-            _graph(graph, drawing, layout, chosen, selected, key)
-        with tools:
-            fold_buttons(key, graph, drawing.picture, layout, selected)
-        with box:
-            _details(tenant_id, graph, drawing.picture, selected)
-        with places.right:
-            timings(tenant_id, graph, drawing, chosen.attempt, selected)
+        with live.turn():
+            graph, picture, selected = _graph_and_tables(tenant_id, shown, places, box)
+        with box:  # may ask Prefect
+            _details(tenant_id, graph, picture, selected)
+
+
+def _graph_and_tables(
+    tenant_id: str, shown: Shown, places: Places, box: DeltaGenerator
+) -> tuple[FlowRunGraph, Picture, str | None]:
+    """All but the details, whose tools are in their `box`: the graph that is shown, its picture, what is selected."""
+    row = places.left.container(horizontal=True, vertical_alignment="center", gap="small")
+    with row:
+        chosen = pick_view(shown.graph)
+    tools = box.container(horizontal=True, vertical_alignment="center", gap="small")
+    with tools:
+        trace = pick_trace(state.chosen("task"))
+    graph = of_attempt(shown.graph, chosen.attempt) if chosen.attempt else shown.graph
+    view = View(chosen.direction, state.folding(), chosen.wanted, trace, chosen.hide)
+    key = f"dag-{tenant_id}-{graph.run.id}-{chosen.attempt}-{chosen.direction}-{st.session_state.get('fitted', 0)}"
+    drawing = live.drawing(key, tenant_id, graph, chosen.attempt, view, settled=shown.next_due is None)
+    layout = held_in_place(key, drawing)
+    selected = _selected(graph, drawing.picture)
+    with row:
+        all_button(key, drawing.picture, graph)
+        fit_button()
+    with places.left:
+        _graph(graph, drawing, layout, chosen, selected, key)
+    with tools:
+        fold_buttons(key, graph, drawing.picture, layout, selected)
+    with places.right:
+        timings(tenant_id, graph, drawing, chosen.attempt, selected)
+    return graph, drawing.picture, selected
 
 
 def _graph(
