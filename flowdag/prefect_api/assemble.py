@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -15,7 +15,7 @@ from flowdag.prefect_api.columns import Row as Row
 from flowdag.prefect_api.durations import durations
 from flowdag.prefect_api.edges import inputs_of, true_edges
 from flowdag.prefect_api.nodes import nodes_of
-from flowdag.prefect_api.tries import tries_known, tries_table
+from flowdag.prefect_api.tries import begins, tries_known, tries_table
 
 SETTLED_AFTER = timedelta(seconds=10)
 GIVEN_UP_AFTER = timedelta(seconds=60)
@@ -43,6 +43,8 @@ def assemble(raw: Raw, as_of: datetime, notes: Iterable[str] = ()) -> FlowRunGra
     run = raw.run
     task_runs, subflows = columns(raw.task_runs, TASK_RUN, "task runs"), columns(raw.subflows, SUBFLOW, "flow runs")
     histories, undated = states_by_run(raw.histories)
+    if run.id in histories:  # Prefect counts a run that goes on after a pause as another attempt
+        run = replace(run, attempts=len(begins(histories[run.id])))
     inputs = inputs_of(task_runs["task_inputs"])
     nodes = nodes_of(run.id, task_runs, subflows, raw.flow_names, histories)
     edges = true_edges(task_runs["id"], inputs, nodes, task_runs["state"])

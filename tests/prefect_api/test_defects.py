@@ -274,6 +274,7 @@ def test_a_paused_run(defects: Truth) -> None:
     before, after = by_label(graph).loc[["before", "after"], "start"]
     assert after - before > pd.Timedelta(seconds=1)
     assert set(graph.nodes["attempt"]) == {1}
+    assert graph.run.attempts == 1, "it went on, and did not begin again"
 
 
 def test_a_suspended_run(defects: Truth) -> None:
@@ -284,6 +285,7 @@ def test_a_suspended_run(defects: Truth) -> None:
     [edge] = graph.edges.itertuples()
     assert edge.source == max(graph.nodes.index[graph.nodes["label"] == "before"], key=graph.nodes["start"].get)
     assert graph.edges["plausible"].all()
+    assert graph.run.attempts == 1
     assert attempts(graph) == [1]
 
 
