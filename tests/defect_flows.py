@@ -101,8 +101,11 @@ def failures() -> None:
     late = hasty.submit("too-late")
     tolerant = step.submit("tolerant", allow_failure(failed))
     never = step.submit("never", failed)
-    step.submit("never-either", never, late).wait()
+    either = step.submit("never-either", never, late)
+    either.wait()
+    step.submit("despite", allow_failure(never), wait_for=[allow_failure(either)]).wait()
     tolerant.wait()
+    time.sleep(2)
 
 
 # --- caches ----------------------------------------------------------------------------------------------------------

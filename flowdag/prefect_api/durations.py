@@ -30,12 +30,12 @@ def durations(
     now, start = _utc(as_of), nodes["start"]
     over = _ends_of_flow_runs(nodes, run)
     bound = _first_told(over, now)
-    # until when the node waited: its start; never started: its end, or its flow run's, or now
-    until = _first_told(start, nodes["end"], bound)
+    # until when the node waited: its start; never started: when that was clear, or its flow run's end, or now
+    until = _first_told(start, nodes["settled"], bound)
     # a deployment's run outlives its caller where it was only set going; nothing else outlives its flow run
     end = _first_told(nodes["end"], np.where(nodes["independent"], now, bound))
     created = _first_told(nodes["expected_start"], start)
-    last_input = _last_inputs(edges, np.where(np.isnat(start), bound, end))
+    last_input = _last_inputs(edges, _first_told(nodes["settled"], np.where(np.isnat(start), bound, end)))
     ready = np.fmin(np.fmax(last_input, created), until)
     wall = _seconds(start, end)
     running = running_seconds(nodes, tries, histories, end)

@@ -137,7 +137,7 @@ def _one_a_pair(source: Array, target: Array, waits: Array, nodes: Nodes) -> Edg
     by_rank = np.empty(size, dtype="int64")
     by_rank[nodes.rank] = np.arange(size)
     source, target = by_rank[(keys >> 1) // max(size, 1)], by_rank[(keys >> 1) % max(size, 1)]
-    return Edges(source, target, (keys & 1).astype(bool), _plausible(nodes["start"][target], nodes["end"][source]))
+    return Edges(source, target, (keys & 1).astype(bool), _plausible(nodes["start"][target], nodes["settled"][source]))
 
 
 def _plausible(began: Array, ended: Array) -> Array:

@@ -20,7 +20,7 @@ from flowdag.prefect_api.tries import begins
 KEY_HASH = re.compile(r"-[0-9a-f]{8}$")
 READ = (
     "id", "kind", "flow_run_id", "task_run_id", "label", "task_name", "task_key", "state_type", "state_name",
-    "expected_start", "start", "end", "total_s", "tries", "attempt", "container", "tags", "independent",
+    "expected_start", "start", "end", "settled", "total_s", "tries", "attempt", "container", "tags", "independent",
 )  # fmt: skip
 
 
@@ -30,7 +30,8 @@ class Nodes:
 
     at: where each id is. rank: where each node would be in order of id. calls: for each task run that stands for
     subflow runs these runs' ids, in order; a retried caller has several. mended: how many stood inside themselves. The
-    column `independent` tells what has a process of its own: runs of deployments, which may outlive their callers.
+    column `independent` tells what has a process of its own: runs of deployments, which may outlive their callers;
+    `settled` is the end, or when it was told that a node will never start.
     """
 
     of: Mapping[str, Array]
@@ -100,6 +101,7 @@ def _task_nodes(run_id: str, rows: Columns) -> tuple[dict[str, Array], int]:
         "expected_start": rows["expected_start_time"],
         "start": start,
         "end": end,
+        "settled": _settled(rows, end),
         "attempt": rows["flow_run_run_count"],
         "container": objects(_containers(rows, run_id)),
         "independent": np.zeros(len(ids), dtype="bool"),
@@ -140,6 +142,7 @@ def _subflow_nodes(
         "expected_start": np.where(np.array(first) & ~np.isnat(created), created, own_created),
         "start": start[run],
         "end": end[run],
+        "settled": _settled(rows, end)[run],
         "attempt": np.zeros(len(run), dtype="int64"),
         "independent": np.array([bool(rows["deployment_id"][one]) for one in run], dtype="bool"),
     }, unreadable
@@ -162,6 +165,18 @@ def _span(rows: Columns) -> tuple[Array, Array, int]:
     end = end.copy()
     end[open_ended] = np.where(np.isnat(told), rows["expected_start_time"][open_ended], told)
     return np.where(completed & np.isnat(start), end, start), end, count_unreadable(texts, told)
+
+
+def _settled(rows: Columns, end: Array) -> Array:
+    """The end; of what will never start, because what it needed failed, when that was told."""
+    never = np.flatnonzero(among(rows["state_name"], {"NotReady"}) & np.isnat(end))
+    if not len(never):
+        return end
+    texts = [(rows["state"][row] or {}).get("timestamp") for row in never]
+    require(set(map(type, texts)) <= TEXT, "task runs")
+    settled = end.copy()
+    settled[never] = times(texts)
+    return settled
 
 
 def _order(ids: Sequence[str], nodes: Mapping[str, Array]) -> tuple[Array, Array]:

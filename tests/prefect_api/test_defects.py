@@ -93,12 +93,18 @@ def test_what_waits_has_not_started(defects: Truth) -> None:
 
 def test_what_never_started_does_not_tick(defects: Truth) -> None:
     graph = defects.graph("failures")
-    assert edges(graph) == data(("failed", "tolerant"), ("failed", "step"), ("too-late", "step"), ("step", "step"))
+    wanted = data(("failed", "tolerant"), ("failed", "step"), ("too-late", "step"), ("step", "step"))
+    assert edges(graph) == sorted([*wanted, *data(("step", "despite")), ("step", "despite", "wait_for")])
     never = graph.nodes["state_name"] == "NotReady"
-    assert Counter(graph.nodes["state_name"]) == {"Failed": 1, "TimedOut": 1, "Completed": 1, "NotReady": 2}
-    assert set(graph.nodes.loc[~never, "label"]) == {"failed", "too-late", "tolerant"}
+    assert Counter(graph.nodes["state_name"]) == {"Failed": 1, "TimedOut": 1, "Completed": 2, "NotReady": 2}
+    assert set(graph.nodes.loc[~never, "label"]) == {"failed", "too-late", "tolerant", "despite"}
     assert graph.nodes.loc[never, ["start", "end", "run_s", "wall_s", "queue_s"]].isna().all(axis=None)
     assert any("2 tasks never started" in note for note in graph.notes)
+    # it was clear at once, and not at the end of the flow two seconds later
+    assert (graph.nodes.loc[never, "blocked_s"] < 1.5).all()
+    assert graph.edges["plausible"].all()
+    despite = by_label(graph).loc["despite"]
+    assert despite["queue_s"] < 1, "what it waited for was told by then"
     again = defects.read(graph.run.id)
     assert again.as_of > graph.as_of
     pd.testing.assert_frame_equal(again.nodes, graph.nodes)
