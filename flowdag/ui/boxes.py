@@ -87,14 +87,14 @@ def task(name: str, box: Mapping[str, Any], place: Mapping[str, float], paint: P
 
 
 def _figures(box: Mapping[str, Any], worst: Look) -> str:
-    """How many, how long; of what never started, just that."""
+    """How many, how long; of what has not started, just that, or that it never will."""
     if box["kind"] == "group":
         return f"× {box['count']:,}{_remarkable(box['mix'])}\n{_spread(box)}"
     if box["inside"]:
         failed = f"{box['inside_failures']:,} of " if box["inside_failures"] else ""
         return f"{failed}{box['inside']:,} {'failed' if failed else 'inside'}, {duration(box['run_s'])}"
     if pd.isna(box["run_s"]):
-        return "never started" if worst.dashed else ""
+        return ("never started" if box["state_name"] == "NotReady" else "not started") if worst.dashed else ""
     return ("cached, " if box["state_name"] == "Cached" else "") + duration(box["run_s"])
 
 
