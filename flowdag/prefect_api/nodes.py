@@ -159,9 +159,7 @@ def _span(rows: Columns) -> tuple[Array, Array, int]:
     open_ended = np.flatnonzero(ended & np.isnat(end))
     if not len(open_ended) and not (np.isnat(start) & ended).any():
         return start, end, 0
-    texts = [(rows["state"][row] or {}).get("timestamp") for row in open_ended]
-    require(set(map(type, texts)) <= TEXT, "task runs")
-    told = times(texts)
+    texts, told = _state_times(rows, open_ended)
     end = end.copy()
     end[open_ended] = np.where(np.isnat(told), rows["expected_start_time"][open_ended], told)
     return np.where(completed & np.isnat(start), end, start), end, count_unreadable(texts, told)
@@ -172,11 +170,16 @@ def _settled(rows: Columns, end: Array) -> Array:
     never = np.flatnonzero(among(rows["state_name"], {"NotReady"}) & np.isnat(end))
     if not len(never):
         return end
-    texts = [(rows["state"][row] or {}).get("timestamp") for row in never]
-    require(set(map(type, texts)) <= TEXT, "task runs")
     settled = end.copy()
-    settled[never] = times(texts)
+    settled[never] = _state_times(rows, never)[1]
     return settled
+
+
+def _state_times(rows: Columns, places: Array) -> tuple[list[str | None], Array]:
+    """When the states of these rows were entered: as told, and as times."""
+    texts = [(rows["state"][row] or {}).get("timestamp") for row in places]
+    require(set(map(type, texts)) <= TEXT, "task runs")
+    return texts, times(texts)
 
 
 def _order(ids: Sequence[str], nodes: Mapping[str, Array]) -> tuple[Array, Array]:
