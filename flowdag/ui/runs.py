@@ -147,7 +147,7 @@ def runs_table(tenant: Tenant, listed: Sequence[FlowRun], run_page: str) -> None
 
     def opened(row: int | None) -> None:
         if row is not None:
-            state.choose(run=str(frame.at[row, "id"]), task=None)
+            state.choose(run=str(frame.at[row, "id"]))
             st.switch_page(run_page)
 
     now = datetime.now(UTC)

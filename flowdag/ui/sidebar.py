@@ -43,7 +43,7 @@ def pick_tenant() -> Tenant:
         list(tenants),
         format_func=lambda slug: titles[slug],
         key="tenant-picker",
-        on_change=lambda: state.choose(tenant=st.session_state["tenant-picker"], run=None, task=None),
+        on_change=lambda: state.choose(tenant=st.session_state["tenant-picker"], run=None),
         placeholder="Choose a tenant",
         help="Whose runs: one Prefect server, workspace, or part of a shared server.",
     )
@@ -109,7 +109,7 @@ def _choice(label: str, key: str, options: tuple[str, ...]) -> list[str]:
 
 def _forget_run() -> None:
     """Other filters: show the latest run that they let through."""
-    state.choose(run=None, task=None)
+    state.choose(run=None)
 
 
 def pick_run(tenant: Tenant, query: RunQuery) -> tuple[FlowRun | None, FlowdagError | None]:
@@ -128,7 +128,7 @@ def pick_run(tenant: Tenant, query: RunQuery) -> tuple[FlowRun | None, FlowdagEr
         list(options),
         format_func=lambda run_id: options[run_id],
         key="run-picker",
-        on_change=lambda: state.choose(run=st.session_state["run-picker"], task=None),
+        on_change=lambda: state.choose(run=st.session_state["run-picker"]),
         placeholder="No run to choose" if not options else "Choose a run",
         help="Type to search by name, flow or state.",
     )
@@ -189,5 +189,5 @@ def _found() -> None:
     ids = UUID.findall(st.session_state["find"])
     st.session_state["find-failed"] = bool(st.session_state["find"].strip()) and not ids
     if ids:
-        state.choose(run=ids[-1].lower(), task=None)
+        state.choose(run=ids[-1].lower())
         st.session_state["find"] = ""

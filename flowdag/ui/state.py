@@ -1,8 +1,8 @@
-"""What is chosen, as the address says it: tenant, run and task. The address is the truth; widgets follow it.
+"""What is chosen, as the address says it: tenant, run, task and the like. The address is the truth; widgets follow it.
 
-Filters are widgets bound to the address by Streamlit. These three are kept here: their widgets show labels, the
-address needs ids. Every change of the address is an entry in the browser's history, so a choice is first only
-remembered, and written once it is complete: Back then never meets one tenant with another's run.
+Filters are widgets bound to the address by Streamlit. These are kept here: their widgets show labels or pictures, the
+address needs ids and numbers. Every change of the address is an entry in the browser's history, so a choice is first
+only remembered, and written once it is complete: Back then never meets one tenant with another's run.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import streamlit as st
 
 from flowdag.analysis.grouping import Folding
 
-KEYS, OPENED, SHUT = ("tenant", "run", "task"), "open", "shut"
-LISTS = (OPENED, SHUT)
+OPENED, SHUT = "open", "shut"
+KEYS, LISTS = ("tenant", "run", "task", "range", "with"), (OPENED, SHUT)
+OF_A_RUN = ("task", "range", "with", *LISTS)
 MEMORY, UNWRITTEN = "flowdag-chosen", "flowdag-unwritten"
 
 
@@ -29,7 +30,7 @@ def restore() -> None:
 
 
 def chosen(key: str) -> str | None:
-    """The chosen tenant's slug, run's id, or the id of the task or group; None if none is."""
+    """The chosen tenant's slug, run's id, id of the task or group, range of time, or run to compare with; else None."""
     value = st.session_state.get(MEMORY, {}).get(key)
     return value if isinstance(value, str) else None
 
@@ -37,12 +38,12 @@ def chosen(key: str) -> str | None:
 def folding() -> Folding:
     """What is opened and folded in the picture."""
     memory = st.session_state.get(MEMORY, {})
-    return Folding(*(tuple(memory.get(key, ())) for key in LISTS))
+    return Folding(*(tuple(memory.get(key) or ()) for key in LISTS))
 
 
 def choose(**values: str | None) -> None:
-    """Choose: `choose(run=..., task=None)`. Another run opens no groups. `write` puts it into the address."""
-    _remember({**values, **dict.fromkeys(LISTS, ())} if "run" in values else dict(values))
+    """Choose: `choose(run=...)`. Of another run nothing is chosen yet. `write` puts it into the address."""
+    _remember(dict.fromkeys(OF_A_RUN) | values if "run" in values else dict(values))
 
 
 def fold(folding: Folding) -> None:

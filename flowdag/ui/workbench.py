@@ -1,4 +1,4 @@
-"""The graph beside its details and tables, in one fragment: choosing a task reruns this and nothing else."""
+"""The graph beside its details and tables."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from flowdag.analysis.grouping import Picture
 from flowdag.analysis.layout import Layout
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
-from flowdag.tenants import Tenant
-from flowdag.ui import details, header, live, state
+from flowdag.ui import details, live, state
 from flowdag.ui.boxes import Paint
 from flowdag.ui.controls import Chosen, pick_trace, pick_view
 from flowdag.ui.dag import dag
-from flowdag.ui.errors import in_words
 from flowdag.ui.folding import all_button, boxes_of, fit_button, fold_buttons, held_in_place
 from flowdag.ui.legend import legend, shade
 from flowdag.ui.text import html
@@ -28,50 +26,31 @@ from flowdag.ui.timings import lift, timings
 DETAILS_HEIGHT = 300
 
 
+def workbench(tenant_id: str, shown: Shown) -> None:
+    """The graph on the left; details of what is selected, and the tables, on the right."""
+    left, right = st.columns([0.62, 0.38], gap="small")
+    box = right.container(border=True, height=DETAILS_HEIGHT, key="details", gap="xxsmall")
+    with live.turn():
+        graph, picture, selected = _graph_and_tables(tenant_id, shown, Places(left, right, box))
+    with box:  # may ask Prefect
+        _details(tenant_id, graph, picture, selected)
+
+
 @dataclass(frozen=True)
 class Places:
-    """Where things go on the page."""
+    """Where things go on the page; `box` is that of the details."""
 
-    head: DeltaGenerator
     left: DeltaGenerator
     right: DeltaGenerator
+    box: DeltaGenerator
 
 
-def workbench(tenant: Tenant, shown: Shown) -> None:
-    """Head; graph on the left; details of what is selected, and the tables, on the right. Live until it settles."""
-    head, aside = header.places()
-    with aside:
-        follows = live.live_toggle() if shown.next_due else header.refresh_button(tenant, shown.graph)
-    places = Places(head, *st.columns([0.62, 0.38], gap="small"))
-    st.fragment(_bench, run_every=live.tick_s() if follows else None)(tenant.id, shown, places, follows=follows)
-
-
-def _bench(tenant_id: str, shown: Shown, places: Places, *, follows: bool) -> None:
-    """All that changes with time, or as a task is chosen."""
-    state.write()
-    with in_words(), live.paced(follows):
-        if follows:
-            shown = live.latest(tenant_id, shown.graph.run.id)
-        with places.head:
-            header.run_header(shown)
-        if shown.graph.nodes.empty:
-            header.say_why_empty(shown.graph)
-            return
-        box = places.right.container(border=True, height=DETAILS_HEIGHT, key="details", gap="xxsmall")
-        with live.turn():
-            graph, picture, selected = _graph_and_tables(tenant_id, shown, places, box)
-        with box:  # may ask Prefect
-            _details(tenant_id, graph, picture, selected)
-
-
-def _graph_and_tables(
-    tenant_id: str, shown: Shown, places: Places, box: DeltaGenerator
-) -> tuple[FlowRunGraph, Picture, str | None]:
-    """All but the details, whose tools are in their `box`: the graph that is shown, its picture, what is selected."""
+def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> tuple[FlowRunGraph, Picture, str | None]:
+    """All but the details, whose tools are in their box: the graph that is shown, its picture, what is selected."""
     row = places.left.container(horizontal=True, vertical_alignment="center", gap="small")
     with row:
         chosen = pick_view(shown.graph)
-    tools = box.container(horizontal=True, vertical_alignment="center", gap="small")
+    tools = places.box.container(horizontal=True, vertical_alignment="center", gap="small")
     with tools:
         trace = pick_trace(state.chosen("task"))
     graph = of_attempt(shown.graph, chosen.attempt) if chosen.attempt else shown.graph

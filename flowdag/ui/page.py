@@ -1,0 +1,40 @@
+"""The frame of every page about one run: its head, and below it what changes with time, in one fragment.
+
+Choosing a task reruns the fragment and nothing else. A run that is not over keeps itself up to date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from flowdag.prefect_api.live_watch import Shown
+from flowdag.tenants import Tenant
+from flowdag.ui import header, live, state
+from flowdag.ui.errors import in_words
+
+
+def run_page(tenant: Tenant, shown: Shown, show: Callable[[Shown], None]) -> None:
+    """Head, and below it what `show` draws: again and again while the run goes on, with what is known by then."""
+    head, aside = header.places()
+    with aside:
+        follows = live.live_toggle() if shown.next_due else header.refresh_button(tenant, shown.graph)
+    every = live.tick_s() if follows else None
+    st.fragment(_latest, run_every=every)(tenant.id, shown, head, show, follows=follows)
+
+
+def _latest(
+    tenant_id: str, shown: Shown, head: DeltaGenerator, show: Callable[[Shown], None], *, follows: bool
+) -> None:
+    state.write()
+    with in_words(), live.paced(follows):
+        if follows:
+            shown = live.latest(tenant_id, shown.graph.run.id)
+        with head:
+            header.run_header(shown)
+        if shown.graph.nodes.empty:
+            header.say_why_empty(shown.graph)
+        else:
+            show(shown)
