@@ -1,4 +1,4 @@
-"""The model: one flow run as a graph of its task runs and subflows, and the contracts of its three tables.
+"""The model: one flow run as a graph of its task runs and subflows, and the contracts of its tables.
 
 Times are UTC (`datetime64[us, UTC]`), durations seconds as float, NaT and NaN where there is none.
 """
@@ -40,6 +40,14 @@ NODES: Mapping[str, str] = {
 }
 EDGES: Mapping[str, str] = {"source": "object", "target": "object", "kind": "object", "plausible": "bool"}
 TRIES: Mapping[str, str] = {"node": "object", "try": "int64", "start": TIME, "end": TIME, "state_name": "object"}
+STATES: Mapping[str, str] = {
+    "flow_run_id": "object",
+    "attempt": "int64",
+    "state_type": "object",
+    "state_name": "object",
+    "start": TIME,
+    "end": TIME,
+}
 
 TERMINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 FAILURES = frozenset({"FAILED", "CRASHED"})
@@ -102,13 +110,15 @@ def ends_of(nodes: pd.DataFrame, edges: pd.DataFrame) -> Ends:
 
 @dataclass(frozen=True)
 class FlowRunGraph:
-    """One flow run, whole: its facts and three tables (columns and dtypes: `NODES`, `EDGES`, `TRIES`).
+    """One flow run, whole: its facts and four tables (columns and dtypes: `NODES`, `EDGES`, `TRIES`, `STATES`).
 
     nodes: one row a task run or subflow, index `id`; see `NODES` and the design, section 2.
     edges: one row a pair of nodes; `kind` is `data` or `wait_for` (`data` where both), `plausible` is False when the
         target started before the source ended. No duplicates, no self loops, no dangling ends.
     ends: where the sources of the edges stand among the nodes, and where their targets: `ends_of(nodes, edges)`.
     tries: one row a try of a node that started.
+    states: one row a state of the run, from its start on, in order of time; also of subflows that were tried more than
+        once or paused. `end` is NaT while the state lasts; `attempt` is 0 between two attempts.
     as_of: when it was read, by the server's clock. complete: False while task runs may still arrive.
     notes: what was repaired or is uncertain, in sentences for people.
     """
@@ -118,6 +128,7 @@ class FlowRunGraph:
     edges: pd.DataFrame
     ends: Ends
     tries: pd.DataFrame
+    states: pd.DataFrame
     as_of: datetime
     complete: bool
     notes: tuple[str, ...] = ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pandas as pd
+
 from flowdag.model import FlowRunGraph, ends_of
 
 
@@ -14,7 +16,10 @@ def attempts(graph: FlowRunGraph) -> list[int]:
 
 
 def of_attempt(graph: FlowRunGraph, attempt: int) -> FlowRunGraph:
-    """The graph of one attempt: its own nodes, and all that ran inside them. Nodes are in order of start."""
+    """The graph of one attempt: its own nodes, and all that ran inside them. Nodes are in order of start.
+
+    Of the run's states those of the attempt are left: they tell from when to when it took.
+    """
     nodes = graph.nodes
     own = nodes["flow_run_id"] == graph.run.id
     kept = set(nodes.index[own & (nodes["attempt"] == attempt)])
@@ -32,4 +37,11 @@ def of_attempt(graph: FlowRunGraph, attempt: int) -> FlowRunGraph:
         edges=edges,
         ends=ends_of(nodes, edges),
         tries=graph.tries[graph.tries["node"].isin(kept)].reset_index(drop=True),
+        states=_states(graph, attempt, kept),
     )
+
+
+def _states(graph: FlowRunGraph, attempt: int, kept: set[str]) -> pd.DataFrame:
+    states = graph.states
+    own = (states["flow_run_id"] == graph.run.id) & (states["attempt"] == attempt)
+    return states[own | states["flow_run_id"].isin(kept)].reset_index(drop=True)

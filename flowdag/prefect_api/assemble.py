@@ -14,6 +14,7 @@ from flowdag.prefect_api.columns import SUBFLOW, TASK_RUN, Array, among, columns
 from flowdag.prefect_api.columns import Row as Row
 from flowdag.prefect_api.durations import durations
 from flowdag.prefect_api.edges import inputs_of, true_edges
+from flowdag.prefect_api.flow_states import states_table
 from flowdag.prefect_api.nodes import nodes_of
 from flowdag.prefect_api.tries import begins, tries_known, tries_table
 
@@ -28,7 +29,8 @@ KNOWN_STATES = TERMINAL | NOT_STARTED | {"RUNNING", "PAUSED", "CANCELLING"}
 class Raw:
     """What was read of one run. `subflows`: flow-run rows of all levels; `task_runs`: rows of the run and its subflows.
 
-    `flow_names`: by flow id. `histories`: states by task run id or flow run id, for those tried more than once.
+    `flow_names`: by flow id. `histories`: states by task run id or flow run id, for those tried more than once, or
+    paused.
     """
 
     run: FlowRun
@@ -57,9 +59,16 @@ def assemble(raw: Raw, as_of: datetime, notes: Iterable[str] = ()) -> FlowRunGra
         *_doubts(frame, task_runs.unreadable + subflows.unreadable + nodes.unreadable + undated, nodes.mended),
         *_remarks(run, frame, edges.plausible, complete, as_of),
     ]
-    ends = (edges.source, edges.target)
     return FlowRunGraph(
-        run, frame, edges.frame(nodes), ends, tries_table(nodes, tries), as_of, complete, (*notes, *remarks)
+        run=run,
+        nodes=frame,
+        edges=edges.frame(nodes),
+        ends=(edges.source, edges.target),
+        tries=tries_table(nodes, tries),
+        states=states_table(run, nodes, histories),
+        as_of=as_of,
+        complete=complete,
+        notes=(*notes, *remarks),
     )
 
 

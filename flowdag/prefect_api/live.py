@@ -170,11 +170,12 @@ def wrappers(rows: Iterable[Row]) -> set[str]:
 
 
 def retried(known: Mapping[str, Row], rows: Iterable[Row]) -> list[str]:
-    """Which of these rows were tried more than once, and written since they were read last: their history is longer."""
+    """Which of these rows were tried more than once or are paused, and were written since: their history is longer."""
     return [
         row["id"]
         for row in rows
-        if (row.get("run_count") or 0) > 1 and known.get(row["id"], {}).get("updated") != row.get("updated")
+        if ((row.get("run_count") or 0) > 1 or row.get("state_type") == "PAUSED")
+        and known.get(row["id"], {}).get("updated") != row.get("updated")
     ]
 
 

@@ -187,7 +187,8 @@ async def _histories(
     room = max(0, HISTORIES - len(watched.histories))
     tasks = live.retried(watched.task_runs, task_runs)
     flows = live.retried(watched.subflows, subflows)
-    flows += [run.id] if run.attempts > 1 and run.updated != watched.run.updated else []
+    again = run.attempts > 1 or run.state_type == "PAUSED"
+    flows += [run.id] if again and run.updated != watched.run.updated else []
     chosen = [
         [key for key in keys if key in watched.histories] + [key for key in keys if key not in watched.histories][:room]
         for keys in (tasks, flows)

@@ -38,8 +38,8 @@ async def read_raw(
     opened, subflows = await _subflows(client, flow_run_id, depth)
     task_runs = await read_task_runs(client, opened, progress)
     retried = [row["id"] for row in task_runs if _tried_again(row)]
-    rerun = [row["id"] for row in subflows if _tried_again(row)]
-    rerun += [run.id] if run.attempts > 1 else []
+    rerun = [row["id"] for row in subflows if _tried_again(row) or row.get("state_type") == "PAUSED"]
+    rerun += [run.id] if run.attempts > 1 or run.state_type == "PAUSED" else []
     histories = await read_histories(client, "task_run", retried[:HISTORIES], progress)
     histories |= await read_histories(client, "flow_run", rerun[:HISTORIES], progress)
     skipped = max(0, len(retried) - HISTORIES) + max(0, len(rerun) - HISTORIES)
