@@ -6,7 +6,7 @@ the scope gate (`graphs.gate`) here, so that no page can forget it.
 """
 
 from flowdag.cache.connection import tenants
-from flowdag.cache.drawings import drawing, drawing_of_now, timings
+from flowdag.cache.drawings import critical_path, drawing, drawing_of_now, timings
 from flowdag.cache.graphs import flow_run, look, refresh_run
 from flowdag.cache.runs import (
     deployment_names,
@@ -21,6 +21,7 @@ from flowdag.cache.task_details import artifacts_of, log_lines
 
 __all__ = [
     "artifacts_of",
+    "critical_path",
     "deployment_names",
     "drawing",
     "drawing_of_now",

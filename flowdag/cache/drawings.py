@@ -9,6 +9,8 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
+from flowdag.analysis.critical_path import CriticalPath
+from flowdag.analysis.critical_path import critical_path as path_of
 from flowdag.analysis.drawing import Drawing, View, draw
 from flowdag.analysis.layout import Layout
 from flowdag.analysis.timings import by_task_name, by_task_run
@@ -67,3 +69,12 @@ def timings(
     """The timings by task run and by task name of the run's graph read at `as_of`; as `drawing`, they are shared."""
     del tenant_id, run_id, as_of, attempt
     return by_task_run(_graph), by_task_name(_graph)
+
+
+@st.cache_resource(ttl=DAY, max_entries=100, show_spinner=False)
+def critical_path(
+    tenant_id: str, run_id: str, as_of: datetime, attempt: int | None, _graph: FlowRunGraph
+) -> CriticalPath:
+    """The critical path of the run's graph read at `as_of`, or of one attempt; as `drawing`, it is shared."""
+    del tenant_id, run_id, as_of, attempt
+    return path_of(_graph)
