@@ -18,7 +18,7 @@ SUBMIT_S, DISPATCH_S, CODE_S = 0.02, 0.03, 0.01
 
 @dataclass(frozen=True)
 class Stage:
-    """Task runs submitted one after the other (seconds of work, inputs of each), then a wait for all so far, or none."""
+    """Task runs submitted one by one (seconds of work, inputs of each), then a wait for all so far, or none."""
 
     work: Sequence[tuple[float, Sequence[int]]]
     wait: bool
