@@ -16,7 +16,7 @@ FIRST_GUESS_S = 1.0  # before that the time left would be a wild guess
 
 @dataclass(frozen=True)
 class Reached:
-    """How many of `what` (such as "task runs") are read, of how many, and about how many seconds are left."""
+    """How many of `what` (such as "task runs") are read, of how many (0: unknown), about how many seconds are left."""
 
     what: str
     done: int
@@ -27,7 +27,8 @@ class Reached:
     def words(self) -> str:
         """Such as "Reading task runs: 4,200 of 50,000, about 12 s left"."""
         left = f", about {self.left_s:.0f} s left" if self.left_s else ""
-        return f"Reading {self.what}: {self.done:,} of {self.in_all:,}{left}"
+        of = f" of {self.in_all:,}" if self.in_all else " so far"
+        return f"Reading {self.what}: {self.done:,}{of}{left}"
 
 
 Progress = Callable[[Reached], None]
