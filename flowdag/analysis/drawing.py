@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from flowdag.analysis.critical_path import CriticalPath
 from flowdag.analysis.grouping import ALL, Folding, Picture, picture
 from flowdag.analysis.layout import Direction, Layout, best_layout, layout
 from flowdag.analysis.lineage import downstream, upstream
 from flowdag.analysis.matching import Filter, matching
+from flowdag.analysis.path_picture import PathPicture, with_path
 from flowdag.model import FlowRunGraph
 
 Way = Literal["up", "down", "both"]
@@ -37,29 +39,35 @@ class View:
 
 @dataclass(frozen=True)
 class Drawing:
-    """The picture, where its boxes lie, and the ids of the nodes that stand out (None: nothing was asked for)."""
+    """The picture, where its boxes lie, the ids of the nodes that stand out (None: nothing was asked for), the path."""
 
     picture: Picture
     layout: Layout
     lit: frozenset[str] | None
+    path: PathPicture
 
 
-def draw(graph: FlowRunGraph, view: View, before: Layout | None = None) -> Drawing:
+def draw(graph: FlowRunGraph, view: View, path: CriticalPath, before: Layout | None = None) -> Drawing:
     """Picture, layout and what stands out. `before`: the layout that is to be changed as little as possible."""
     shown = picture(graph, view.folding)
     lit = standing_out(graph, view, shown.members)
     if view.hide and lit is not None:
         shown = picture(graph, view.folding, kept=lit)
-    direction = view.direction or (before.direction if before else _best_direction(graph, view, shown, lit))
+    shown, way = with_path(shown, path, extended=graph.run.is_over)  # while it goes on, the path may become another
+    direction = view.direction or (before.direction if before else _best_direction(graph, view, shown, lit, path))
     kept = before if before and before.direction == direction else None
-    return Drawing(shown, layout(shown, direction, kept), lit)
+    return Drawing(shown, layout(shown, direction, kept), lit, way)
 
 
-def _best_direction(graph: FlowRunGraph, view: View, shown: Picture, lit: frozenset[str] | None) -> Direction:
+def _best_direction(
+    graph: FlowRunGraph, view: View, shown: Picture, lit: frozenset[str] | None, path: CriticalPath
+) -> Direction:
     """The one in which the folded picture fits better: it stays as groups are opened, unless all are at once."""
     folding = Folding(opened=(ALL,)) if ALL in view.folding.opened else Folding()
-    fitted = shown if folding == view.folding else picture(graph, folding, kept=lit if view.hide else None)
-    return best_layout(fitted).direction
+    if folding != view.folding:
+        folded = picture(graph, folding, kept=lit if view.hide else None)
+        shown, _ = with_path(folded, path, extended=graph.run.is_over)
+    return best_layout(shown).direction
 
 
 def standing_out(graph: FlowRunGraph, view: View, members: Mapping[str, Sequence[str]]) -> frozenset[str] | None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import pandas as pd
 
+from flowdag.analysis.critical_path import CriticalPath
 from flowdag.model import FAILURES, FlowRunGraph, seconds
 
 BY_RUN = (
-    "task", "state", "start_s", "blocked_s", "queue_s", "run_s", "retry_s", "wall_s", "tries", "inside", "id"
+    "task", "state", "start_s", "blocked_s", "queue_s", "run_s", "retry_s", "wall_s", "tries",
+    "path_s", "path_share", "slack_s", "save_half_s", "save_all_s", "inside", "id",
 )  # fmt: skip
-BY_NAME = ("task", "count", "failures", "median_s", "p95_s", "max_s", "total_s", "share")
+BY_NAME = ("task", "count", "failures", "median_s", "p95_s", "max_s", "total_s", "share", "path_s", "path_share")
 
 
-def by_task_run(graph: FlowRunGraph) -> pd.DataFrame:
+def by_task_run(graph: FlowRunGraph, path: CriticalPath) -> pd.DataFrame:
     """One row a node, in order of start: see `BY_RUN`.
 
-    `start_s` is the start, counted from the start of the run; `inside` the label of the container, or "".
+    `start_s` is the start, counted from the start of the run; `inside` the label of the container, or "". From
+    `path_s` to `save_all_s`: of the critical path, as in `CriticalPath.tasks`; path_s and path_share are NaN off it.
     """
     nodes = graph.nodes
     begin = pd.Timestamp(graph.run.start) if graph.run.start else nodes["start"].min()
@@ -25,6 +28,8 @@ def by_task_run(graph: FlowRunGraph) -> pd.DataFrame:
             "state": nodes["state_name"],
             "start_s": seconds(nodes["start"] - begin),
             **{name: nodes[name] for name in ("blocked_s", "queue_s", "run_s", "retry_s", "wall_s", "tries")},
+            **_on_path(path.tasks),
+            **{name: path.tasks[name] for name in ("slack_s", "save_half_s", "save_all_s")},
             "inside": nodes["container"].map(nodes["label"]).fillna(""),
             "id": nodes.index,
         },
@@ -32,12 +37,19 @@ def by_task_run(graph: FlowRunGraph) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def by_task_name(graph: FlowRunGraph) -> pd.DataFrame:
+def _on_path(tasks: pd.DataFrame) -> dict[str, pd.Series]:
+    """Seconds on the path, and their share of the run; NaN for what is not on it."""
+    on_path = tasks["path_s"] > 0
+    return {"path_s": tasks["path_s"].where(on_path), "path_share": tasks["share"].where(on_path)}
+
+
+def by_task_name(graph: FlowRunGraph, path: CriticalPath) -> pd.DataFrame:
     """One row a task name, the largest total first: see `BY_NAME`.
 
     Median, 95th percentile (linear interpolation), maximum and total are of `run_s`, over the task runs that started.
     `share` is the total of all task runs of this name as a part (0 to 1) of the total of all that contain no others,
-    so that a subflow and its tasks are not counted twice; NaN for names that are containers only.
+    so that a subflow and its tasks are not counted twice; NaN for names that are containers only. path_s and path_share
+    are added up over the task runs on the critical path; NaN where there are none.
     """
     nodes = graph.nodes
     leaf = ~nodes.index.isin(nodes["container"].dropna())
@@ -54,6 +66,10 @@ def by_task_name(graph: FlowRunGraph) -> pd.DataFrame:
             "max_s": run_s.max(),
             "total_s": run_s.sum(),
             "share": own / own.sum() if own.sum() > 0 else own,
+            **{
+                name: on_path.groupby(nodes["task_name"]).sum(min_count=1)
+                for name, on_path in _on_path(path.tasks).items()
+            },
         }
     )
     frame = frame.rename_axis("task").reset_index()[list(BY_NAME)]

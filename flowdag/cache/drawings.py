@@ -26,8 +26,7 @@ def drawing(
 
     `_graph` is the graph of that attempt: the other arguments name it, so that it need not be hashed.
     """
-    del tenant_id, run_id, as_of, attempt
-    return draw(_graph, view)
+    return draw(_graph, view, critical_path(tenant_id, run_id, as_of, attempt, _graph))
 
 
 @dataclass
@@ -53,11 +52,12 @@ def drawing_of_now(
     Drawn once for all who look at it in the same way. `before` counts for who is the first to do so.
     """
     held = _followed(tenant_id, graph.run.id, attempt, view)
+    path = critical_path(tenant_id, graph.run.id, graph.as_of, attempt, graph)
     with held.lock:
         if held.as_of and held.as_of > graph.as_of:  # others have seen more
-            return draw(graph, view, before)
+            return draw(graph, view, path, before)
         if held.drawing is None or held.as_of != graph.as_of:
-            held.drawing = draw(graph, view, held.drawing.layout if held.drawing else before)
+            held.drawing = draw(graph, view, path, held.drawing.layout if held.drawing else before)
             held.as_of = graph.as_of
         return held.drawing
 
@@ -67,8 +67,8 @@ def timings(
     tenant_id: str, run_id: str, as_of: datetime, attempt: int | None, _graph: FlowRunGraph
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The timings by task run and by task name of the run's graph read at `as_of`; as `drawing`, they are shared."""
-    del tenant_id, run_id, as_of, attempt
-    return by_task_run(_graph), by_task_name(_graph)
+    path = critical_path(tenant_id, run_id, as_of, attempt, _graph)
+    return by_task_run(_graph, path), by_task_name(_graph, path)
 
 
 @st.cache_resource(ttl=DAY, max_entries=100, show_spinner=False)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from flowdag.ui.text import clean, duration, fitting
+from flowdag.ui.text import clean, duration, fitting, percent
 from flowdag.ui.theme import Look, look
 
 SIDES = 30.0  # pixels beside a name in its box: margins, borders and the sign
@@ -24,6 +24,9 @@ SELECTED = {False: "#5B4BD6", True: "#B3AAFF"}
 # of containers: fill (links run beneath it), border, text
 FRAME = {False: ("rgba(90,98,120,0.07)", "#AEB4C2", "#4C5261"), True: ("rgba(160,170,200,0.07)", "#4A5060", "#A8AEBD")}
 # of what is dimmed: the same three
+# what lies around a box on the critical path, and its links: ink, as all hues are taken
+PATH = {False: "#111827", True: "#FFFFFF"}
+ON_PATH = "◆"
 FADED = {False: ("#F7F8FA", "#DFE2E8", "#A6ABB8"), True: ("#16191F", "#2B2F38", "#5F6675")}
 
 Mix = Sequence[tuple[str, str, int]]
@@ -34,13 +37,14 @@ class Paint:
     """How the boxes of a picture are told apart.
 
     selected: boxes with a mark. lit: boxes that are not dimmed, None for all. shades: looks by box, in place of those
-    of their states.
+    of their states. path: the boxes on the critical path, with their shares of the run.
     """
 
     dark: bool
     selected: Collection[str] = frozenset()
     lit: Collection[str] | None = None
     shades: Mapping[str, Look] = field(default_factory=dict)
+    path: Mapping[str, float] = field(default_factory=dict)
 
     def dims(self, box: str) -> bool:
         """Whether a box is dimmed."""
@@ -52,6 +56,7 @@ def container(name: str, box: Mapping[str, Any], place: Mapping[str, float], pai
     shown = look(box["state_type"], box["state_name"], dark=paint.dark)
     fill, border, text = FADED[paint.dark] if paint.dims(name) else FRAME[paint.dark]
     after = f"  {duration(box['run_s'])}"
+    after += _share(name, paint)
     title = fitting(clean(box["label"]), place["width"] - SIDES - len(after) * CHARACTER, size=13)
     if shown.dashed or box["failures"]:
         border = shown.border
@@ -75,27 +80,35 @@ def task(name: str, box: Mapping[str, Any], place: Mapping[str, float], paint: P
         fill, border, text = FADED[paint.dark]
     title = fitting(clean(box["label"]), place["width"] - SIDES) or "(no name)"
     drawn = _placed(place) | {
-        "label": f"{worst.sign} {title}\n{_figures(box, worst)}",
+        "label": f"{worst.sign} {title}\n{_figures(box, worst, _share(name, paint))}",
         "color": {"background": fill, "border": SELECTED[paint.dark] if name in paint.selected else border},
         "font": {"color": text},
         "borderWidth": 4 if name in paint.selected else 2,
         "shapeProperties": {"borderDashes": [5, 4] if worst.dashed else False, "borderRadius": 5},
     }
+    if name in paint.path and not paint.dims(name):
+        drawn["shadow"] = {"enabled": True, "color": PATH[paint.dark], "size": 9, "x": 0, "y": 0}
     if box["kind"] == "group":  # its bar takes the lower edge
         drawn |= {"heightConstraint": {"minimum": place["height"] - 12, "valign": "top"}, "margin": GROUP_MARGIN}
     return drawn
 
 
-def _figures(box: Mapping[str, Any], worst: Look) -> str:
-    """How many, how long; of what has not started, just that, or that it never will."""
+def _share(name: str, paint: Paint) -> str:
+    """The share of a box on the path: "  ◆ 62 %"; nothing off it."""
+    share = paint.path.get(name)
+    return "" if share is None or paint.dims(name) else f"  {ON_PATH} {percent(share)}"
+
+
+def _figures(box: Mapping[str, Any], worst: Look, share: str) -> str:
+    """How many, how long, its share of the path; of what has not started, just that, or that it never will."""
     if box["kind"] == "group":
-        return f"× {box['count']:,}{_remarkable(box['mix'])}\n{_spread(box)}"
+        return f"× {box['count']:,}{_remarkable(box['mix']) or share}\n{_spread(box)}"
     if box["inside"]:
         failed = f"{box['inside_failures']:,} of " if box["inside_failures"] else ""
-        return f"{failed}{box['inside']:,} {'failed' if failed else 'inside'}, {duration(box['run_s'])}"
+        return f"{failed}{box['inside']:,} {'failed' if failed else 'inside'}, {duration(box['run_s'])}{share}"
     if pd.isna(box["run_s"]):
         return ("never started" if box["state_name"] == "NotReady" else "not started") if worst.dashed else ""
-    return ("cached, " if box["state_name"] == "Cached" else "") + duration(box["run_s"])
+    return ("cached, " if box["state_name"] == "Cached" else "") + duration(box["run_s"]) + share
 
 
 def _remarkable(mix: Mix) -> str:

@@ -8,9 +8,9 @@ zoom and place stay; there is no `title`, because the widget would run it as HTM
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import streamlit as st
@@ -18,18 +18,22 @@ import streamlit as st
 from flowdag.analysis.grouping import Picture
 from flowdag.analysis.layout import Direction, Layout
 from flowdag.analysis.layout.layered import Point
+from flowdag.analysis.path_picture import Pair
 from flowdag.ui import boxes
 from flowdag.ui.boxes import Paint
 
 LINE = {False: "#8A90A0", True: "#7C8394"}
-DASHES = {"wait_for": [2, 5], "doubtful": [9, 7]}
+DASHES = {"wait_for": [2, 5], "doubtful": [9, 7], "order": [1, 6]}
 BAR = "%bar"  # what a group's bar of states has behind the group's id
 
 
-def dag(picture: Picture, layout: Layout, paint: Paint, *, key: str, on_click: Callable[[str], None]) -> None:
+def dag(
+    picture: Picture, layout: Layout, paint: Paint, path: Collection[Pair] = (), *, key: str,
+    on_click: Callable[[str], None],
+) -> None:  # fmt: skip
     """Draw the picture; `on_click` gets the id of a clicked box, before the script runs again.
 
-    Zoom and place survive every change of data under the same `key`.
+    path: the links of the critical path. Zoom and place survive every change of data under the same `key`.
     """
     from streamlit_agraph import _agraph  # registers its frontend only if first imported in a script run
 
@@ -45,7 +49,7 @@ def dag(picture: Picture, layout: Layout, paint: Paint, *, key: str, on_click: C
 
     data = {
         "nodes": list(_nodes(picture, layout, paint, epoch)),
-        "edges": list(_edges(picture, layout, paint, epoch)),
+        "edges": list(_edges(picture, layout, paint, path, epoch)),
     }
     _agraph(data=_json(data), config=_json(_options(layout.direction, paint.dark)), key=drawn_key, on_change=clicked)
 
@@ -101,31 +105,51 @@ def _bend(point: Point, epoch: int) -> str:
     return f"{point[0]:.2f},{point[1]:.2f}#bend{epoch}"
 
 
-def _edges(picture: Picture, layout: Layout, paint: Paint, epoch: int) -> Iterator[dict[str, Any]]:
-    """Each link, led through its bends; `wait_for` dotted, doubtful ones dashed. Pieces that links share come once."""
+def _edges(
+    picture: Picture, layout: Layout, paint: Paint, path: Collection[Pair], epoch: int
+) -> Iterator[dict[str, Any]]:
+    """Each link, led through its bends; those of the path come last, and lie on top. Shared pieces come once."""
     containers = set(picture.boxes["container"].dropna())
+    links = [
+        (str(link.source), str(link.target), str(link.kind) if link.plausible else "doubtful")
+        for link in picture.links.itertuples(index=False)
+    ]
     pieces: set[str] = set()
-    for link in picture.links.itertuples(index=False):
-        pair = (str(link.source), str(link.target))
-        kind = "doubtful" if not link.plausible else str(link.kind)
-        dim = paint.dims(pair[0]) or paint.dims(pair[1])
-        points = [_bend(point, epoch) for point in layout.bends.get(pair, ())]
+    for source, target, kind in sorted(links, key=lambda link: link[:2] in path):
+        dim = paint.dims(source) or paint.dims(target)
+        stroke = Stroke(kind, dim, (source, target) in path and not dim)
+        points = [_bend(point, epoch) for point in layout.bends.get((source, target), ())]
         # a container's links have a bend on its border
-        begin = [] if pair[0] in containers and points else [f"{pair[0]}#{epoch}"]
-        end = [] if pair[1] in containers and points else [f"{pair[1]}#{epoch}"]
+        begin = [] if source in containers and points else [f"{source}#{epoch}"]
+        end = [] if target in containers and points else [f"{target}#{epoch}"]
         way = [*begin, *points, *end]
         for start, to in pairwise(way):
             last = to == way[-1]
-            piece = f"{start}>{to}|{kind}{'|dim' if dim else ''}{'|arrow' if last else ''}"
+            piece = f"{start}>{to}|{stroke.name}{'|arrow' if last else ''}"
             if piece not in pieces:
                 pieces.add(piece)
-                yield {"id": piece, "from": start, "to": to, **_style(kind, dim, last, paint.dark)}
+                yield {"id": piece, "from": start, "to": to, **_style(stroke, last, paint.dark)}
 
 
-def _style(kind: str, dim: bool, arrow: bool, dark: bool) -> dict[str, Any]:
-    style: dict[str, Any] = {"dashes": DASHES[kind]} if kind in DASHES else {}
-    if dim:
+class Stroke(NamedTuple):
+    """How a link is drawn: by its kind, dimmed, or as a part of the critical path."""
+
+    kind: str
+    dim: bool
+    on_path: bool
+
+    @property
+    def name(self) -> str:
+        """What tells it from other strokes."""
+        return f"{self.kind}{'|dim' if self.dim else ''}{'|path' if self.on_path else ''}"
+
+
+def _style(stroke: Stroke, arrow: bool, dark: bool) -> dict[str, Any]:
+    style: dict[str, Any] = {"dashes": DASHES[stroke.kind]} if stroke.kind in DASHES else {}
+    if stroke.dim:
         style["color"] = {"color": boxes.FADED[dark][1]}
+    if stroke.on_path:
+        style |= {"color": {"color": boxes.PATH[dark]}, "width": 3.2}
     if arrow:
         style["arrows"] = {"to": {"enabled": True, "scaleFactor": 0.55}}
     return style

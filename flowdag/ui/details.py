@@ -10,10 +10,12 @@ import pandas as pd
 import streamlit as st
 
 from flowdag import cache
+from flowdag.analysis.critical_path import CriticalPath
 from flowdag.analysis.grouping import Picture
 from flowdag.model import FlowRun, FlowRunGraph
 from flowdag.prefect_api.artifacts import Artifact
 from flowdag.ui.errors import in_place
+from flowdag.ui.insights import group_path_facts, path_facts
 from flowdag.ui.tables import Text, selectable
 from flowdag.ui.text import clock, duration, facts, html
 from flowdag.ui.theme import is_dark, look, words
@@ -63,7 +65,9 @@ def _run_facts(run: FlowRun, graph: FlowRunGraph) -> list[tuple[str, object]]:
     ]
 
 
-def group_details(graph: FlowRunGraph, picture: Picture, group: str, leave: Callable[[], None]) -> None:
+def group_details(
+    graph: FlowRunGraph, picture: Picture, path: CriticalPath, group: str, leave: Callable[[], None]
+) -> None:
     """A group of task runs: how many, how long."""
     members = graph.nodes.loc[list(picture.members[group])]
     states = members["state_name"].value_counts()
@@ -76,18 +80,24 @@ def group_details(graph: FlowRunGraph, picture: Picture, group: str, leave: Call
                 ("Median", duration(members["run_s"].median())),
                 ("Longest", duration(members["run_s"].max())),
                 ("In all", duration(members["run_s"].sum())),
+                *group_path_facts(path, members.index),
             ]
         )
     )
 
 
 def task_details(
-    tenant_id: str, graph: FlowRunGraph, node: str, select: Callable[[str], None], leave: Callable[[], None]
+    tenant_id: str,
+    graph: FlowRunGraph,
+    path: CriticalPath,
+    node: str,
+    select: Callable[[str], None],
+    leave: Callable[[], None],
 ) -> None:
     """One task run or subflow. Facts come first, what must be asked of Prefect last."""
     row: dict[Any, Any] = graph.nodes.loc[[node]].to_dict("records")[0]
     _title(f"{html(row['label'])} {state_badge(row['state_type'], row['state_name'])}", leave)
-    st.html(facts(_task_facts(row, graph, node)))
+    st.html(facts([*_task_facts(row, graph, node), *path_facts(path, node)]))
     _inputs(graph, node, select)
     _tries(graph, node)
     is_subflow = row["kind"] == "flow-run"

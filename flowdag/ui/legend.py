@@ -9,6 +9,7 @@ import streamlit as st
 
 from flowdag.analysis.grouping import Picture
 from flowdag.analysis.shades import duration_classes, shared_classes, tag_classes
+from flowdag.ui.boxes import ON_PATH
 from flowdag.ui.filters import Shade
 from flowdag.ui.shading import Shading, by_duration, by_tag
 from flowdag.ui.text import html
@@ -21,8 +22,10 @@ def legend(picture: Picture, shades: Iterable[tuple[Look, str]] = ()) -> None:
     kinds = set(picture.links["kind"])
     items += ["<span>── passes data</span>"] if "data" in kinds else []
     items += ["<span>···· waits for</span>"] if "wait_for" in kinds else []
+    items += ["<span>· · · after it, by the order of the flow</span>"] if "order" in kinds else []
     items += ["<span>– – doubtful link</span>"] if not picture.links["plausible"].all() else []
     items += ["<span>frame: ran inside</span>"] if picture.boxes["container"].notna().any() else []
+    items += [f"<span><b>━ {ON_PATH} critical path</b>, with its share of the run</span>"]
     st.html(f'<div class="fd-legend">{"".join(items)}</div>')
 
 

@@ -29,6 +29,11 @@ TASK_RUN_COLUMNS = {
     "wall_s": _seconds("Wall", "From its first start to its end, pauses included."),
     "tries": Number("Tries", help="How often it was tried. More than 1: it failed at first and was tried again."),
     "start_s": _seconds("Start", "When it started, counted from the start of the run."),
+    "path_s": _seconds("On path", "Time for which the whole run waited for it: its part of the critical path."),
+    "path_share": Number("Of run", help="The same as a part of the run.", format="percent"),
+    "slack_s": _seconds("Slack", "How much longer it could have taken without making the run longer."),
+    "save_half_s": _seconds("Saves", "How much shorter the run would be, had it worked half as long."),
+    "save_all_s": _seconds("Saves all", "How much shorter the run would be, had it taken no time at all."),
     "inside": Text("Inside", help="The subflow, or the task, that it ran inside."),
     "id": Text("Id", help="Prefect's id of the task run (of the flow run, for a subflow)."),
 }
@@ -44,6 +49,8 @@ TASK_NAME_COLUMNS = {
         "Share", help="Their part of all working time in this run; of what contains others, only the contents count.",
         format="percent",
     ),
+    "path_s": _seconds("On path", "Time for which the whole run waited for them: their part of the critical path."),
+    "path_share": Number("Of run", help="The same as a part of the run.", format="percent"),
 }  # fmt: skip
 
 

@@ -17,8 +17,8 @@ STYLE = """<style>
 [data-testid="stMainBlockContainer"]{padding:3.9rem 1.6rem 1.5rem}
 [data-testid="stSidebarUserContent"]{padding-top:.5rem}
 .st-key-graph{padding:.3rem}
-.st-key-graph iframe{height:max(26rem,calc(100vh - 18.8rem))!important}
-[data-testid="stLayoutWrapper"]:has(>.st-key-details){flex-basis:max(18.75rem,calc(100vh - 36.5rem))!important}
+.st-key-graph iframe{height:max(26rem,calc(100vh - 22.6rem))!important}
+[data-testid="stLayoutWrapper"]:has(>.st-key-details){flex-basis:max(18.75rem,calc(100vh - 40.3rem))!important}
 [data-testid="stSelectboxVirtualDropdown"]{width:max-content!important;min-width:15rem;max-width:min(38rem,90vw)!important}
 .fd-head{display:flex;flex-wrap:wrap;align-items:baseline;gap:.15rem .7rem;margin:0}
 .fd-head b{font-size:1.45rem;font-weight:650;line-height:1.25;overflow-wrap:anywhere}
@@ -29,6 +29,12 @@ STYLE = """<style>
 .fd-facts i{opacity:.66;font-style:normal}.fd-facts span{overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
 .fd-title{font-weight:650;font-size:1.02rem;overflow-wrap:anywhere;margin:0 0 .3rem}
 .fd-sub{font-weight:600;font-size:.86rem;margin:.55rem 0 .1rem}
+.fd-tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.5rem;margin:0}
+.fd-tiles div{display:grid;grid-template-columns:max-content minmax(0,1fr);column-gap:.6rem;align-items:center;
+ border:1px solid rgba(128,134,150,.35);border-radius:.5rem;padding:.3rem .7rem}
+.fd-tiles strong{grid-row:span 2;font-size:1.35rem;font-weight:650;font-variant-numeric:tabular-nums}
+.fd-tiles span,.fd-tiles small{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;line-height:1.3}
+.fd-tiles span{font-size:.9rem}.fd-tiles small{font-size:.78rem;opacity:.7}
 .fd-legend{display:flex;flex-wrap:wrap;gap:.2rem .9rem;font-size:.8rem;opacity:.92}
 .fd-legend i{display:inline-block;width:1.15rem;height:.8rem;border:1.5px solid;border-radius:.2rem;
  vertical-align:-.08rem;margin-right:.3rem}
@@ -99,6 +105,14 @@ def duration(seconds: float | None) -> str:
         return f"{whole // 60} min {whole % 60:02d} s"
     minutes = round(seconds / 60)
     return f"{minutes // 60:,} h {minutes % 60:02d} min"
+
+
+def percent(part: float) -> str:
+    """A part (0 to 1) in percent: 62 %, 3.4 %; what is less than 0.1 % says so."""
+    share = 100 * part
+    if 0 < share < 0.1:
+        return "< 0.1 %"
+    return f"{share:.0f} %" if share >= 9.95 or share == 0 else f"{share:.1f} %"
 
 
 def zone() -> ZoneInfo:

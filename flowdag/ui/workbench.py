@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from flowdag import cache
 from flowdag.analysis.attempts import of_attempt
+from flowdag.analysis.critical_path import CriticalPath
 from flowdag.analysis.drawing import Drawing, View
 from flowdag.analysis.grouping import Picture
 from flowdag.analysis.layout import Layout
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
-from flowdag.ui import details, live, state
+from flowdag.ui import details, insights, live, state
+from flowdag.ui.along import path_buttons
 from flowdag.ui.boxes import Paint
 from flowdag.ui.controls import Chosen, pick_trace, pick_view
 from flowdag.ui.dag import dag
@@ -28,25 +31,37 @@ DETAILS_HEIGHT = 300
 
 def workbench(tenant_id: str, shown: Shown) -> None:
     """The graph on the left; details of what is selected, and the tables, on the right."""
+    top = st.container()
     left, right = st.columns([0.62, 0.38], gap="small")
     box = right.container(border=True, height=DETAILS_HEIGHT, key="details", gap="xxsmall")
     with live.turn():
-        graph, picture, selected = _graph_and_tables(tenant_id, shown, Places(left, right, box))
+        seen = _graph_and_tables(tenant_id, shown, Places(top, left, right, box))
     with box:  # may ask Prefect
-        _details(tenant_id, graph, picture, selected)
+        _details(tenant_id, seen)
 
 
 @dataclass(frozen=True)
 class Places:
     """Where things go on the page; `box` is that of the details."""
 
+    top: DeltaGenerator
     left: DeltaGenerator
     right: DeltaGenerator
     box: DeltaGenerator
 
 
-def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> tuple[FlowRunGraph, Picture, str | None]:
-    """All but the details, whose tools are in their box: the graph that is shown, its picture, what is selected."""
+@dataclass(frozen=True)
+class Seen:
+    """What is on the page: the graph of the chosen attempts, its picture, its critical path; what is selected."""
+
+    graph: FlowRunGraph
+    picture: Picture
+    path: CriticalPath
+    selected: str | None
+
+
+def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> Seen:
+    """All but the details, whose tools are in their box."""
     row = places.left.container(horizontal=True, vertical_alignment="center", gap="small")
     with row:
         chosen = pick_view(shown.graph)
@@ -57,6 +72,9 @@ def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> tuple[Flo
     view = View(chosen.direction, state.folding(), chosen.wanted, trace, chosen.hide)
     key = f"dag-{tenant_id}-{graph.run.id}-{chosen.attempt}-{chosen.direction}-{st.session_state.get('fitted', 0)}"
     drawing = live.drawing(key, tenant_id, graph, chosen.attempt, view, settled=shown.next_due is None)
+    path = cache.critical_path(tenant_id, graph.run.id, graph.as_of, chosen.attempt, graph)
+    with places.top:
+        insights.tiles(graph, path)
     layout = held_in_place(key, drawing)
     selected = _selected(graph, drawing.picture)
     with row:
@@ -66,9 +84,10 @@ def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> tuple[Flo
         _graph(graph, drawing, layout, chosen, selected, key)
     with tools:
         fold_buttons(key, graph, drawing.picture, layout, selected)
+        path_buttons(path, selected, _click)
     with places.right:
         timings(tenant_id, graph, drawing, chosen.attempt, selected)
-    return graph, drawing.picture, selected
+    return Seen(graph, drawing.picture, path, selected)
 
 
 def _graph(
@@ -78,9 +97,9 @@ def _graph(
     picture, lit = drawing.picture, drawing.lit
     lit_boxes = None if lit is None else frozenset(picture.box_of[node] for node in lit if node in picture.box_of)
     shading = shade(graph.nodes, picture, chosen.shade)
-    paint = Paint(is_dark(), boxes_of(picture, selected), lit_boxes, shading.looks)
+    paint = Paint(is_dark(), boxes_of(picture, selected), lit_boxes, shading.looks, drawing.path.shares)
     with st.container(border=True, key="graph"):
-        dag(picture, layout, paint, key=key, on_click=_click)
+        dag(picture, layout, paint, drawing.path.links, key=key, on_click=_click)
     legend(picture, shading.legend)
     remarks = [picture.remark] if picture.remark else []
     if lit is not None:
@@ -101,13 +120,13 @@ def _click(box: str) -> None:
     lift(box)
 
 
-def _details(tenant_id: str, graph: FlowRunGraph, picture: Picture, selected: str | None) -> None:
-    if selected is None:
-        details.run_details(graph)
-    elif selected in graph.nodes.index:
-        details.task_details(tenant_id, graph, selected, _click, _leave)
+def _details(tenant_id: str, seen: Seen) -> None:
+    if seen.selected is None:
+        details.run_details(seen.graph)
+    elif seen.selected in seen.graph.nodes.index:
+        details.task_details(tenant_id, seen.graph, seen.path, seen.selected, _click, _leave)
     else:
-        details.group_details(graph, picture, selected, _leave)
+        details.group_details(seen.graph, seen.picture, seen.path, seen.selected, _leave)
 
 
 def _leave() -> None:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from flowdag.analysis.drawing import Trace, View, draw
-from flowdag.analysis.grouping import ALL, Folding, picture
+from flowdag.analysis.critical_path import critical_path
+from flowdag.analysis.drawing import Drawing, Trace, View
+from flowdag.analysis.drawing import draw as draw_with
+from flowdag.analysis.grouping import ALL, Folding
 from flowdag.analysis.layout import ASPECT, Layout, layout
 from flowdag.analysis.matching import Filter
 from flowdag.model import FlowRun, FlowRunGraph
 from flowdag.prefect_api.assemble import Raw, assemble
 from tests.hostile import AS_OF, BEGIN, RUN, dags
+
+
+def draw(graph: FlowRunGraph, view: View) -> Drawing:
+    return draw_with(graph, view, critical_path(graph))
 
 
 def shrunk(laid: Layout) -> float:
@@ -24,8 +30,9 @@ def shrunk(laid: Layout) -> float:
 @settings(max_examples=20, deadline=None)
 @given(graph=dags())
 def test_best_fit_is_the_direction_that_is_drawn_larger(folding: Folding, graph: FlowRunGraph) -> None:
-    drawn = draw(graph, View(folding=folding)).layout
-    other = layout(picture(graph, folding), "down" if drawn.direction == "right" else "right")
+    shown = draw(graph, View(folding=folding))
+    drawn = shown.layout
+    other = layout(shown.picture, "down" if drawn.direction == "right" else "right")
     assert shrunk(drawn) <= shrunk(other)
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from flowdag.analysis.attempts import attempts, of_attempt
+from flowdag.analysis.critical_path import critical_path
 from flowdag.analysis.timings import BY_NAME, BY_RUN, by_task_name, by_task_run
 from flowdag.model import FAILURES, FlowRunGraph
 from tests.hostile import dags, graphs
@@ -19,7 +20,7 @@ from tests.truth import Truth
 @settings(max_examples=40, deadline=None)
 @given(graph=graphs())
 def test_totals_by_name_add_up(graph: FlowRunGraph) -> None:
-    table, nodes = by_task_name(graph), graph.nodes
+    table, nodes = by_task_name(graph, critical_path(graph)), graph.nodes
     assert tuple(table.columns) == BY_NAME
     assert table["count"].sum() == len(nodes)
     assert table["failures"].sum() == nodes["state_type"].isin(FAILURES).sum()
@@ -42,7 +43,7 @@ def test_totals_by_name_add_up(graph: FlowRunGraph) -> None:
 @settings(max_examples=25, deadline=None)
 @given(graph=graphs())
 def test_by_task_run_has_a_row_a_node_in_order(graph: FlowRunGraph) -> None:
-    table = by_task_run(graph)
+    table = by_task_run(graph, critical_path(graph))
     assert tuple(table.columns) == BY_RUN
     assert list(table["id"]) == list(graph.nodes.index)
     assert table["inside"].map(lambda label: isinstance(label, str)).all()
@@ -50,7 +51,7 @@ def test_by_task_run_has_a_row_a_node_in_order(graph: FlowRunGraph) -> None:
 
 def test_by_task_run_of_the_nightly_run(truth: Truth) -> None:
     graph = truth.graph("nightly")
-    table = by_task_run(graph).set_index("task")
+    table = by_task_run(graph, critical_path(graph)).set_index("task")
     bodies = truth.bodies(graph)
     begin = truth.flow_body("nightly")[0].start
     for label, line in table.iterrows():
@@ -63,7 +64,7 @@ def test_by_task_run_of_the_nightly_run(truth: Truth) -> None:
 
 def test_by_task_name_of_the_nightly_run(truth: Truth) -> None:
     graph = truth.graph("nightly")
-    table = by_task_name(graph).set_index("task")
+    table = by_task_name(graph, critical_path(graph)).set_index("task")
     bodies = truth.bodies(graph)
     took = {
         ran[0].label: sum(body.end - body.start for body in ran) for ran in bodies.values() if ran[0].what == "task"
@@ -74,7 +75,7 @@ def test_by_task_name_of_the_nightly_run(truth: Truth) -> None:
     assert table.at["extract", "median_s"] == pytest.approx(statistics.median(extracts), abs=0.1)
     assert table.at["extract", "max_s"] == pytest.approx(max(extracts), abs=0.1)
     assert math.isnan(table.at["publish-report", "share"])
-    failing = by_task_name(truth.graph("failing")).set_index("task")
+    failing = by_task_name(truth.graph("failing"), critical_path(truth.graph("failing"))).set_index("task")
     assert dict(failing["failures"][failing["failures"] > 0]) == {"convert": 1}
 
 

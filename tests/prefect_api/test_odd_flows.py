@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from flowdag.analysis.critical_path import critical_path
 from flowdag.analysis.attempts import attempts, of_attempt
 from flowdag.analysis.timings import by_task_name
 from flowdag.model import FlowRunGraph
@@ -125,7 +126,12 @@ def test_task_names_of_renamed_tasks(truth: Truth) -> None:
         "Bare name": "Bare name",
         "plain": "plain",
     }
-    assert dict(by_task_name(graph).set_index("task")["count"]) == {"step": 4, "weigh": 2, "Bare name": 1, "plain": 1}
+    assert dict(by_task_name(graph, critical_path(graph)).set_index("task")["count"]) == {
+        "step": 4,
+        "weigh": 2,
+        "Bare name": 1,
+        "plain": 1,
+    }
 
 
 def test_subflows_handed_on_as_result_and_as_state(truth: Truth) -> None:
