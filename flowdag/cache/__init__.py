@@ -7,7 +7,19 @@ the scope gate (`graphs.gate`) here, so that no page can forget it.
 
 from flowdag.cache.connection import tenants
 from flowdag.cache.drawings import critical_path, drawing, drawing_of_now, timings
+from flowdag.cache.failures import failures, lines_of_failure
 from flowdag.cache.graphs import flow_run, look, refresh_run
+from flowdag.cache.logs import (
+    Asked,
+    LogFile,
+    first_error,
+    further_lines,
+    last_lines,
+    log_file,
+    members,
+    tail,
+    task_names,
+)
 from flowdag.cache.runs import (
     deployment_names,
     flow_names,
@@ -20,21 +32,32 @@ from flowdag.cache.runs import (
 from flowdag.cache.task_details import artifacts_of, log_lines
 
 __all__ = [
+    "Asked",
+    "LogFile",
     "artifacts_of",
     "critical_path",
     "deployment_names",
     "drawing",
     "drawing_of_now",
+    "failures",
+    "first_error",
     "flow_names",
     "flow_run",
+    "further_lines",
+    "last_lines",
+    "lines_of_failure",
+    "log_file",
     "log_lines",
     "look",
+    "members",
     "refresh_run",
     "refresh_runs",
     "run_count",
     "running_at",
     "runs",
+    "tail",
     "task_counts",
+    "task_names",
     "tenants",
     "timings",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,16 @@ class Lines:
     lines: tuple[LogLine, ...]
     more: bool
     scanned: int
+
+
+@dataclass(frozen=True)
+class Around:
+    """Lines around the one with the id `at` (None: there is none), in order of time, and whether there are others."""
+
+    lines: tuple[LogLine, ...]
+    at: str | None
+    earlier: bool
+    later: bool
 
 
 def owners(graph: FlowRunGraph, nodes: Collection[str] | None = None) -> Owners:
@@ -74,6 +84,21 @@ async def read_lines(
                 break
     kept = found[:wanted]
     return Lines(tuple(reversed(kept) if newest_first else kept), more or len(found) > wanted, scanned)
+
+
+async def read_around(client: PrefectClient, query: LogQuery, wanted: int, progress: Progress | None = None) -> Around:
+    """The first error that matches, and at most `wanted` lines around it: a third of them before it."""
+    worst = replace(query, at_least=max(query.at_least, logging.ERROR))
+    found = (await read_lines(client, worst, 1, newest_first=False, progress=progress)).lines
+    if not found:
+        return Around((), None, earlier=False, later=False)
+    (error,) = found
+    here = replace(query, before=error.at)
+    before = await read_lines(client, here, wanted // 3, known={error.id}, progress=progress)
+    known = {line.id for line in (*before.lines, error)}
+    here = replace(query, after=error.at)
+    after = await read_lines(client, here, wanted - wanted // 3, newest_first=False, known=known, progress=progress)
+    return Around((*before.lines, error, *after.lines), error.id, before.more, after.more)
 
 
 async def each_page(client: PrefectClient, query: LogQuery) -> AsyncGenerator[tuple[list[LogLine], int], None]:

@@ -1,0 +1,34 @@
+"""Why a run failed: what is made of its graph, of the messages of what failed, and of the log lines around that."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import streamlit as st
+
+from flowdag.analysis import failures as analysis
+from flowdag.cache.connection import DAY, LATER, ask
+from flowdag.cache.graphs import gate
+from flowdag.model import FlowRunGraph
+from flowdag.prefect_api import logs
+from flowdag.prefect_api.log_pages import LogLine
+from flowdag.prefect_api.messages import read_messages
+
+
+@st.cache_resource(ttl=DAY, max_entries=100, show_spinner="Reading why tasks failed…")
+def failures(tenant_id: str, run_id: str, as_of: datetime, _graph: FlowRunGraph) -> analysis.Failures:
+    """What failed, and why, in the run's graph read at `as_of`; the other arguments name `_graph`."""
+    gate(tenant_id, run_id)
+    del as_of
+    bad = _graph.nodes.loc[analysis.ended_badly(_graph)]
+    flow_runs = (bad["kind"] == "flow-run").to_numpy()
+    ids = bad.index[~flow_runs].tolist(), bad.index[flow_runs].tolist()
+    messages = ask(tenant_id, lambda c, _: read_messages(c, *ids)) if len(bad) else {}
+    return analysis.failures(_graph, messages)
+
+
+@st.cache_data(ttl=LATER, max_entries=500, show_spinner=False)
+def lines_of_failure(tenant_id: str, flow_run_id: str, task_run_id: str | None) -> tuple[LogLine, ...]:
+    """The line that tells why a task run failed, or a flow run itself if no task run is named, and those around it."""
+    gate(tenant_id, flow_run_id)
+    return ask(tenant_id, lambda c, _: logs.lines_of_failure(c, flow_run_id, task_run_id))
