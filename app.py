@@ -18,6 +18,24 @@ page = st.navigation(
             help="One run: its graph beside the timings of its tasks.",
         ),
         st.Page(
+            "pages/run/timeline.py",
+            title="Timeline",
+            icon=":material/view_timeline:",
+            help="One run over time: what ran when, what waited, and how much at once.",
+        ),
+        st.Page(
+            "pages/run/failures.py",
+            title="Failures",
+            icon=":material/error:",
+            help="One run: what failed first and why, what came of it, and which retries helped.",
+        ),
+        st.Page(
+            "pages/run/logs.py",
+            title="Logs",
+            icon=":material/notes:",
+            help="One run: what it and all that ran in it have logged.",
+        ),
+        st.Page(
             "pages/tenant/runs.py",
             title="Runs",
             icon=":material/table_rows:",

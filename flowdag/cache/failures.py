@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import pandas as pd
 import streamlit as st
 
 from flowdag.analysis import failures as analysis
@@ -21,10 +22,26 @@ def failures(tenant_id: str, run_id: str, as_of: datetime, _graph: FlowRunGraph)
     gate(tenant_id, run_id)
     del as_of
     bad = _graph.nodes.loc[analysis.ended_badly(_graph)]
-    flow_runs = (bad["kind"] == "flow-run").to_numpy()
-    ids = bad.index[~flow_runs].tolist(), bad.index[flow_runs].tolist()
-    messages = ask(tenant_id, lambda c, _: read_messages(c, *ids)) if len(bad) else {}
-    return analysis.failures(_graph, messages)
+    return analysis.failures(_graph, _messages(tenant_id, run_id, bad))
+
+
+def _messages(tenant_id: str, run_id: str, bad: pd.DataFrame) -> dict[str, str | None]:
+    """What they said when they ended; of a run that goes on only the new ones are asked for."""
+    known = _known(tenant_id, run_id)
+    ends = dict(zip(bad.index.tolist(), bad["end"].tolist(), strict=True))
+    new = bad[[(node, end) not in known for node, end in ends.items()]]
+    if len(new):
+        flow_runs = (new["kind"] == "flow-run").to_numpy()
+        ids = new.index[~flow_runs].tolist(), new.index[flow_runs].tolist()
+        told = ask(tenant_id, lambda c, _: read_messages(c, *ids))
+        known |= {(node, ends[node]): told.get(node) for node in new.index}
+    return {node: known[node, end] for node, end in ends.items()}
+
+
+@st.cache_resource(ttl=DAY, max_entries=50, show_spinner=False)
+def _known(tenant_id: str, run_id: str) -> dict[tuple[str, pd.Timestamp], str | None]:
+    del tenant_id, run_id
+    return {}
 
 
 @st.cache_data(ttl=LATER, max_entries=500, show_spinner=False)

@@ -16,17 +16,26 @@ from flowdag.ui import header, live, state
 from flowdag.ui.errors import in_words
 
 
-def run_page(tenant: Tenant, shown: Shown, show: Callable[[Shown], None]) -> None:
-    """Head, and below it what `show` draws: again and again while the run goes on, with what is known by then."""
+def run_page(tenant: Tenant, shown: Shown, show: Callable[[Shown], None], *, needs_tasks: bool = True) -> None:
+    """Head, and below it what `show` draws: again and again while the run goes on, with what is known by then.
+
+    Where it `needs_tasks` and there are none, why that is so.
+    """
     head, aside = header.places()
     with aside:
         follows = live.live_toggle() if shown.next_due else header.refresh_button(tenant, shown.graph)
     every = live.tick_s() if follows else None
-    st.fragment(_latest, run_every=every)(tenant.id, shown, head, show, follows=follows)
+    st.fragment(_latest, run_every=every)(tenant.id, shown, head, show, follows=follows, needs_tasks=needs_tasks)
 
 
 def _latest(
-    tenant_id: str, shown: Shown, head: DeltaGenerator, show: Callable[[Shown], None], *, follows: bool
+    tenant_id: str,
+    shown: Shown,
+    head: DeltaGenerator,
+    show: Callable[[Shown], None],
+    *,
+    follows: bool,
+    needs_tasks: bool,
 ) -> None:
     state.write()
     with in_words(), live.paced(follows):
@@ -34,7 +43,7 @@ def _latest(
             shown = live.latest(tenant_id, shown.graph.run.id)
         with head:
             header.run_header(shown)
-        if shown.graph.nodes.empty:
+        if needs_tasks and shown.graph.nodes.empty:
             header.say_why_empty(shown.graph)
         else:
             show(shown)

@@ -114,7 +114,7 @@ def csv_button(frame: pd.DataFrame, name: str, *, key: str) -> None:
     st.download_button(
         "CSV",
         data=lambda: csv(frame),
-        file_name=_file_name(name),
+        file_name=file_name(name),
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",
@@ -124,6 +124,7 @@ def csv_button(frame: pd.DataFrame, name: str, *, key: str) -> None:
     )
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str, kind: str = "csv") -> str:
+    """A name for a file that any system takes."""
     safe = re.sub(r"[^\w.-]+", "-", name)[:80]
-    return f"{safe}.csv"
+    return f"{safe}.{kind}"

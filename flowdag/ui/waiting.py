@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from flowdag import cache
@@ -30,6 +32,28 @@ def whole_run(tenant_id: str, run_id: str) -> Shown:
         if not found.is_done(AT_ONCE_S):
             with place.container(border=True):
                 _wait(found, (tenant_id, run_id))
+
+
+def waited(job: Job[Any], stop: str, *, key: str) -> bool:
+    """Whether a read has ended, once it has; False where the viewer has stopped it, by a button with these words."""
+    if st.session_state.get(f"{key}ped") is job:
+        st.caption(f"Reading was stopped. {job.reached.words if job.reached else ''}")
+        return False
+    if job.is_done(AT_ONCE_S):
+        return True
+    place = st.empty()
+    with place.container(border=True):
+        bar = st.progress(0.0, text="Reading…")
+        st.button(stop, icon=":material/stop_circle:", key=key, on_click=_remember, args=(f"{key}ped", job))
+        while not job.is_done(STEP_S):
+            if reached := job.reached:
+                bar.progress(reached.done / reached.in_all if reached.in_all else 0.0, text=f"{reached.words}…")
+    place.empty()
+    return True
+
+
+def _remember(key: str, value: object) -> None:
+    st.session_state[key] = value
 
 
 def _wait(job: Job[Watched], run: tuple[str, str]) -> None:
