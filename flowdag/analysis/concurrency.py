@@ -50,6 +50,26 @@ def _steps(at: NDArray[np.datetime64], start: NDArray[np.datetime64], end: NDArr
     return np.cumsum(change)
 
 
+def between(steps: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+    """The same from one moment to another: what counts at the first comes first, 0 and 0 last."""
+    times = steps["at"]
+    before = steps[times <= start].tail(1).assign(at=start)
+    inside = steps[(times > start) & (times < end)]
+    last = pd.DataFrame({"at": [end], **dict.fromkeys(COUNTED, 0)}).astype(steps.dtypes)
+    return pd.concat([before, inside, last], ignore_index=True)
+
+
+def most_between(steps: pd.DataFrame, column: str, edges: pd.DatetimeIndex) -> NDArray[np.int64]:
+    """The most of a column of `concurrency` at once between each two edges."""
+    if steps.empty:
+        return np.zeros(len(edges) - 1, dtype=np.int64)
+    counts = np.append(0, steps[column].to_numpy())
+    at = steps["at"].to_numpy(dtype="datetime64[us]")
+    place = np.searchsorted(at, edges.tz_convert(None).to_numpy(), side="right")
+    found = np.maximum.reduceat(np.append(counts, 0), np.minimum(place, len(counts)))[:-1]
+    return np.asarray(np.maximum(found, counts[place[:-1]]), dtype=np.int64)
+
+
 def peak(steps: pd.DataFrame, column: str) -> Peak | None:
     """The most of a column of `concurrency` at once; None if it was never more than 0."""
     most = int(steps[column].max()) if len(steps) else 0

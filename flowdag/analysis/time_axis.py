@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Stretch = tuple[float, float]  # seconds from the run's start
 
-CUT_SHARE = 0.04  # of what is shown: shorter stretches are not worth a cut
+CUT_SHARE, CUT_S = 0.08, 1.0  # of what is shown, and in seconds: shorter stretches are not worth a cut
 CUT_WIDTH = 0.02  # of what is left: what a cut takes on the axis
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 
@@ -51,7 +51,7 @@ class TimeAxis:
         pieces = (self.real[0], *(edge for cut in self.cuts for edge in cut), self.real[-1])
         for start, end in zip(pieces[::2], pieces[1::2], strict=True):
             numbers = np.arange(np.ceil(start / step - 1e-9), np.floor(end / step + 1e-9) + 1)
-            found += [round(float(number * step), 9) for number in numbers]
+            found += [round(float(number * step), 9) + 0.0 for number in numbers]
         return found
 
 
@@ -59,7 +59,7 @@ def time_axis(start: float, end: float, idle: Sequence[Stretch] = ()) -> TimeAxi
     """The axis from `start` to `end`, both in seconds from the run's start; long idle stretches are cut out."""
     length = max(end - start, 1e-6)
     shown = ((max(a, start), min(b, end)) for a, b in idle)
-    cuts = tuple((a, b) for a, b in shown if b - a >= CUT_SHARE * length)
+    cuts = tuple((a, b) for a, b in shown if b - a >= max(CUT_SHARE * length, CUT_S))
     left = length - sum(b - a for a, b in cuts)
     if not cuts or left <= 0:
         return TimeAxis((start, start + length), (0.0, length))

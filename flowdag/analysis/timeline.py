@@ -1,4 +1,4 @@
-"""When each task waited, ran, was paused and was tried again: the bars of a timeline; and the stretch that it covers."""
+"""When each task waited, ran, was paused and was tried again: the bars of a timeline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from flowdag.model import TIME, FlowRunGraph
+from flowdag.analysis.concurrency import concurrency
+from flowdag.analysis.time_axis import Stretch, idle_stretches
+from flowdag.model import TIME, FlowRunGraph, seconds
 
 PARTS: Final = ("blocked", "queue", "run", "retry", "paused")
 COLUMNS: Final = ("node", "part", "try", "state_type", "start", "end")
@@ -27,6 +29,35 @@ class _Nodes:
     until: Times
     start: Times
     end: Times
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A run over time, whatever of it is looked at.
+
+    zero: the run's start (UTC), from which seconds are counted. span: from when to when it took. bars: those of `bars`,
+    with start_s and end_s, seconds from zero. idle: the stretches in which no task ran. steps: how many ran and waited
+    (`concurrency.concurrency`) of what contains no others.
+    """
+
+    zero: pd.Timestamp
+    span: Stretch
+    bars: pd.DataFrame
+    idle: tuple[Stretch, ...]
+    steps: pd.DataFrame
+
+
+def timeline(graph: FlowRunGraph) -> Timeline:
+    """The timeline of a run, or of one attempt of it (the graph that `attempts.of_attempt` gives)."""
+    found = bars(graph)
+    begin, end = span(graph)
+    zero = pd.Timestamp(graph.run.start) if graph.run.start else begin
+    found = found.assign(start_s=seconds(found["start"] - zero), end_s=seconds(found["end"] - zero))
+    within = ((begin - zero).total_seconds(), (end - zero).total_seconds())
+    single = leaves(graph)
+    ran = found[(found["part"] == "run") & found["node"].isin(single)]
+    idle = idle_stretches(ran["start_s"].to_numpy(), ran["end_s"].to_numpy(), within)
+    return Timeline(zero, within, found, tuple(idle), concurrency(found, single))
 
 
 def bars(graph: FlowRunGraph) -> pd.DataFrame:
@@ -119,7 +150,7 @@ def _pieces(part: str, start: Times, end: Times, place: Any = None, number: Any 
 def _tried(graph: FlowRunGraph, told: _Nodes) -> list[Pieces]:
     """The tries, and the time between them. What follows the last try of what has not ended is a delay too."""
     tries = graph.tries[~graph.tries["node"].isin(graph.states["flow_run_id"])]
-    place = graph.nodes.index.get_indexer(tries["node"])
+    place = graph.nodes.index.get_indexer(pd.Index(tries["node"]))
     if not len(place):
         return []
     first, last = _ends_of_runs(place)
@@ -138,7 +169,7 @@ def _tried(graph: FlowRunGraph, told: _Nodes) -> list[Pieces]:
 
 def _subflows(graph: FlowRunGraph, told: _Nodes) -> list[Pieces]:
     """The states of the subflows whose states are known: attempts, pauses, and what lies between."""
-    found = graph.nodes.index.get_indexer(graph.states["flow_run_id"])
+    found = graph.nodes.index.get_indexer(pd.Index(graph.states["flow_run_id"]))
     known = (found >= 0) & ~np.isnat(told.start)[found]
     states, place = graph.states[known], found[known]
     if not len(place):

@@ -1,19 +1,61 @@
-"""The rows of a timeline: one a task run, or one a group of those that play the same part; contents below containers."""
+"""The rows of a timeline: one a task run or one a group that plays the same part; contents below containers."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 
-from flowdag.analysis.grouping import depths
+from flowdag.analysis.grouping import Folding, Picture, depths, picture
+from flowdag.analysis.matching import Filter, matching
 from flowdag.model import FlowRunGraph
 
 Sort = Literal["start", "duration", "wait", "path"]
 COLUMNS: Final = ("label", "kind", "container", "depth", "count", "start", "run_s", "queue_s", "path_s")
 BY: Final[Mapping[Sort, str]] = {"start": "start", "duration": "run_s", "wait": "queue_s", "path": "path_s"}
+
+
+@dataclass(frozen=True)
+class RowView:
+    """How a viewer wants the rows: one a group or one a task, their order, what is opened, and what matches.
+
+    hide: groups leave out what does not match, instead of dimming it; tasks always do.
+    """
+
+    by: Literal["groups", "tasks"] = "groups"
+    sort: Sort = "start"
+    folding: Folding = field(default_factory=Folding)
+    wanted: Filter = field(default_factory=Filter)
+    hide: bool = False
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a timeline.
+
+    table: those of `rows`. own: node -> the row that draws its bars. row_of: node -> the row that shows it, also of
+    what is hidden because it ran inside. lit: what matches (None: nothing was asked for). picture: the groups.
+    """
+
+    table: pd.DataFrame
+    own: Mapping[str, str]
+    row_of: Mapping[str, str]
+    lit: frozenset[str] | None
+    picture: Picture
+
+
+def arranged(graph: FlowRunGraph, path_s: pd.Series, view: RowView) -> Rows:
+    """The rows as a viewer wants them. `path_s`: seconds on the critical path by node."""
+    lit = None if view.wanted.is_empty else frozenset(matching(graph.nodes, view.wanted))
+    hides = view.hide or view.by == "tasks"
+    groups = picture(graph, view.folding, kept=lit if view.hide else None)
+    row_of = groups.box_of if view.by == "groups" else by_task(graph.nodes, view.folding.shut, lit)
+    container = dict(zip(graph.nodes.index, graph.nodes["container"], strict=True))
+    own = {node: row for node, row in row_of.items() if row != row_of.get(container[node])}
+    return Rows(rows(graph, row_of, path_s, view.sort), own, row_of, None if hides else lit, groups)
 
 
 def by_task(nodes: pd.DataFrame, shut: Collection[str] = (), kept: Collection[str] | None = None) -> dict[str, str]:

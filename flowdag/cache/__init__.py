@@ -30,6 +30,7 @@ from flowdag.cache.runs import (
     task_counts,
 )
 from flowdag.cache.task_details import artifacts_of, log_lines
+from flowdag.cache.timelines import timeline, timeline_rows
 
 __all__ = [
     "Asked",
@@ -59,5 +60,7 @@ __all__ = [
     "task_counts",
     "task_names",
     "tenants",
+    "timeline",
+    "timeline_rows",
     "timings",
 ]

@@ -38,10 +38,11 @@ def pick_view(graph: FlowRunGraph) -> Chosen:
         direction = st.segmented_control(
             "Direction", list(DIRECTIONS), default="Best fit", key="direction", bind="query-params", required=True,
         )  # fmt: skip
-    return Chosen(DIRECTIONS.get(direction or ""), _pick_attempt(graph), shade, wanted, hide)
+    return Chosen(DIRECTIONS.get(direction or ""), pick_attempt(graph), shade, wanted, hide)
 
 
-def _pick_attempt(graph: FlowRunGraph) -> int | None:
+def pick_attempt(graph: FlowRunGraph) -> int | None:
+    """Which attempt of the flow to look at: None is all of them. Nothing is asked where there was only one."""
     tried = attempts(graph)
     if len(tried) < 2:
         return None

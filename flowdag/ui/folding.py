@@ -32,14 +32,17 @@ def held_in_place(key: str, drawing: Drawing) -> Layout:
     return moved(drawing.layout, st.session_state[at]) if at in st.session_state else drawing.layout
 
 
-def fold_buttons(key: str, graph: FlowRunGraph, picture: Picture, layout: Layout, selected: str | None) -> None:
-    """Draw the members of the selected group, or what ran inside the selected container; or fold them together."""
+def fold_buttons(key: str, graph: FlowRunGraph, picture: Picture, layout: Layout | None, selected: str | None) -> None:
+    """Draw the members of the selected group, or what ran inside the selected container; or fold them together.
+
+    `layout` is where the boxes lie, if they do.
+    """
     _group_button(key, picture, layout, selected)
     if selected in picture.box_of:
         _container_button(key, graph, picture, layout, str(selected))
 
 
-def _group_button(key: str, picture: Picture, layout: Layout, selected: str | None) -> None:
+def _group_button(key: str, picture: Picture, layout: Layout | None, selected: str | None) -> None:
     group = selected if selected in picture.members else next(
         (key for key, members in picture.members.items() if selected in members), None
     )  # fmt: skip
@@ -55,7 +58,7 @@ def _group_button(key: str, picture: Picture, layout: Layout, selected: str | No
     )
 
 
-def _container_button(key: str, graph: FlowRunGraph, picture: Picture, layout: Layout, node: str) -> None:
+def _container_button(key: str, graph: FlowRunGraph, picture: Picture, layout: Layout | None, node: str) -> None:
     inside = int((graph.nodes["container"] == node).sum())
     if not inside or picture.box_of[node] != node:  # or it is folded into a group itself
         return
@@ -100,9 +103,10 @@ def _without(picture: Picture, folded: str) -> Folding:
     return Folding(tuple(each for each in opened if each != folded), now.shut)
 
 
-def _fold(key: str, picture: Picture, layout: Layout, anchor: str, folding: Folding) -> None:
+def _fold(key: str, picture: Picture, layout: Layout | None, anchor: str, folding: Folding) -> None:
     """Take over what is opened and folded now; the anchor is to stay where it is drawn."""
-    st.session_state[f"{key}-held"] = (anchor, centre(layout, boxes_of(picture, anchor)))
+    if layout:
+        st.session_state[f"{key}-held"] = (anchor, centre(layout, boxes_of(picture, anchor)))
     state.fold(folding)
     state.choose(task=anchor)
 

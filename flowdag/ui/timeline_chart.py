@@ -1,0 +1,277 @@
+"""The picture of a timeline, as a Vega-Lite chart: places are given in pixels and seconds, names are data, no code.
+
+One chart serves the page, a saved image and a report. On the page a click tells the key of a task or group, and
+dragging a stretch of the axis; neither the names nor the tooltips are ever markup or expressions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from flowdag.analysis.time_axis import TimeAxis
+from flowdag.model import FlowRunGraph
+from flowdag.ui.bar_looks import CUT, FAILED_SIGN, FAINT, INK, LINES, STRIPES, BarLook
+from flowdag.ui.boxes import PATH, SELECTED
+from flowdag.ui.text import duration
+from flowdag.ui.theme import look
+from flowdag.ui.timeline_dense import STRIP, many_marks, path_marks
+from flowdag.ui.timeline_marks import (
+    LABELS,
+    TOP,
+    Place,
+    Scene,
+    bar_looks,
+    bars_in_sight,
+    failure_signs,
+    lane_marks,
+    places,
+    row_marks,
+)
+
+Layer = Any  # Altair's methods do not tell what they return
+PICK, ZOOM = "pick", "zoom"
+FONT: Final = "Source Sans, sans-serif"
+TOOLTIP = [alt.Tooltip(f"{name}:N", title=title) for name, title in (
+    ("name", "Name"), ("what", "What"), ("when", "When"), ("lasted", "Lasted"),
+)]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The chart; the looks that are in it; whether many are drawn together, and whether anything is cut out."""
+
+    chart: Layer
+    looks: tuple[BarLook, ...]
+    many: bool
+
+
+def timeline_chart(graph: FlowRunGraph, scene: Scene, *, interactive: bool = True) -> Drawn:
+    """The rows in sight of a scene. It is as wide as what it is put into, and as high as its rows need."""
+    labels = graph.nodes["label"]
+    bars = bars_in_sight(scene)
+    place = places(scene.shown, bars)
+    height = max((one.top + one.height for one in place.values()), default=TOP) + 6
+    scale = Scales(scene.axis, height)
+    rows = row_marks(scene, place)
+    lines, whole = path_marks(scene, place, labels)
+    marks = pd.concat([lane_marks(scene, bars, place, labels), many_marks(scene, bars, place)], ignore_index=True)
+    layers = [
+        _stripes(rows, scale, scene.dark, interactive=interactive),
+        *_bands(graph, scene, scale),
+        *_times(scene.axis, scale, scene.dark),
+        _rects(marks, scale),
+        _rects(lines, scale, stroke=False),
+        _rects(whole, scale),
+        _inside(whole, scale),
+        _signs(failure_signs(scene, bars, place), scale, scene.dark),
+        _chosen(scene, bars, place, scale),
+        _names(rows, scale, scene.dark),
+    ]
+    chart = alt.layer(*(layer for layer in layers if layer is not None)).properties(height=height, width="container")
+    looks = tuple(dict.fromkeys(bar_looks(bars, scene)))
+    return Drawn(in_plain(chart), looks, any(one.lane_of is None for one in place.values()))
+
+
+def in_plain(chart: Layer) -> Layer:
+    return (
+        chart.properties(padding={"left": 0, "right": 4, "top": 0, "bottom": 0})
+        .configure(font=FONT, background="transparent")
+        .configure_view(stroke=None)
+        .configure_axis(disable=True)
+    )
+
+
+@dataclass(frozen=True)
+class Scales:
+    """The axis from where the names end to the right border; pixels from the top downwards."""
+
+    axis: TimeAxis
+    height: float
+
+    def x(self, field: str) -> alt.X:
+        wide = {"expr": "width"}
+        scale = alt.Scale(domain=[0, self.axis.width], range=[LABELS, wide], nice=False, zero=False)
+        return alt.X(f"{field}:Q", scale=scale, axis=None)
+
+    def y(self, field: str) -> alt.Y:
+        scale = alt.Scale(domain=[0, self.height], range=[0, self.height], nice=False, zero=False)
+        return alt.Y(f"{field}:Q", scale=scale, axis=None)
+
+
+def _rects(marks: pd.DataFrame, scale: Scales, *, stroke: bool = True) -> Layer | None:
+    if marks.empty:
+        return None
+    return (
+        alt.Chart(marks)
+        .mark_rect(strokeWidth=1 if stroke else 0, clip=True)
+        .encode(
+            x=scale.x("x"), x2="x1:Q", y=scale.y("y"), y2="y1:Q",
+            fill=alt.Fill("fill:N", scale=None), stroke=alt.Stroke("stroke:N", scale=None),
+            opacity=alt.Opacity("opacity:Q", scale=None), tooltip=TOOLTIP,
+        )
+    )  # fmt: skip
+
+
+def _stripes(rows: pd.DataFrame, scale: Scales, dark: bool, *, interactive: bool) -> Layer:
+    """A stripe a row, to click on: every other one is shaded. What is dragged over them is zoomed to."""
+    shade = np.where(rows["chosen"], STRIPES[dark], np.where(np.arange(len(rows)) % 2, STRIPES[dark], "transparent"))
+    data = rows.assign(begin=0.0, end=scale.axis.width, shade=shade)
+    stripes = (
+        alt.Chart(data)
+        .mark_rect()
+        .encode(
+            x=scale.x("begin"), x2="end:Q", y=scale.y("y"), y2="y1:Q", fill=alt.Fill("shade:N", scale=None),
+            tooltip=[alt.Tooltip("name:N", title="Name"), alt.Tooltip("what:N", title="In all")],
+        )
+    )  # fmt: skip
+    if not interactive:
+        return stripes
+    pick = alt.selection_point(name=PICK, fields=["key"], toggle=False, empty=False)
+    return stripes.add_params(pick, zoom())
+
+
+def zoom() -> Any:
+    """Dragging along the axis."""
+    return alt.selection_interval(name=ZOOM, encodings=["x"], empty=False)
+
+
+def _names(rows: pd.DataFrame, scale: Scales, dark: bool) -> Layer:
+    data = rows.assign(middle=(rows["y"] + rows["y1"]) / 2, ink=np.where(rows["chosen"], SELECTED[dark], INK[dark]))
+    return (
+        alt.Chart(data)
+        .mark_text(align="left", baseline="middle", fontSize=12)
+        .encode(
+            x=alt.X("x:Q", scale=None, axis=None), y=scale.y("middle"), text="text:N",
+            color=alt.Color("ink:N", scale=None),
+            tooltip=[alt.Tooltip("name:N", title="Name"), alt.Tooltip("what:N", title="In all")],
+        )
+    )  # fmt: skip
+
+
+def _inside(whole: pd.DataFrame, scale: Scales) -> Layer | None:
+    data = whole[whole["text"] != ""]
+    if data.empty:
+        return None
+    middle = (STRIP[0] + STRIP[1]) / 2
+    return (
+        alt.Chart(data.assign(centre=(data["x"] + data["x1"]) / 2, middle=middle))
+        .mark_text(baseline="middle", fontSize=11, clip=True)
+        .encode(
+            x=scale.x("centre"), y=scale.y("middle"), text="text:N", color=alt.Color("ink:N", scale=None),
+            tooltip=TOOLTIP,
+        )
+    )  # fmt: skip
+
+
+def _signs(signs: pd.DataFrame, scale: Scales, dark: bool) -> Layer | None:
+    if signs.empty:
+        return None
+    colour = look("FAILED", dark=dark).border
+    return (
+        alt.Chart(signs.assign(text=FAILED_SIGN))
+        .mark_text(align="left", dx=1, baseline="middle", fontSize=13, fontWeight="bold", color=colour, clip=True)
+        .encode(x=scale.x("x"), y=scale.y("y"), text="text:N")
+    )
+
+
+def _chosen(scene: Scene, bars: pd.DataFrame, place: dict[str, Place], scale: Scales) -> Layer | None:
+    """A frame around what is chosen: a row, or the bars of a task within one."""
+    found = []
+    for key in scene.chosen:
+        if key in place:
+            one = place[key]
+            found.append((0.0, scene.axis.width, one.top + 0.5, one.top + one.height - 0.5))
+    inside = bars["node"].isin(scene.chosen - place.keys()) & ~bars["row"].isin(scene.chosen)
+    own = bars[inside].groupby("node").agg(
+        {"x": "min", "x1": "max", "row": "first"}
+    )  # fmt: skip
+    for node, x, x1, row in own.itertuples():
+        top, height = place[row].lane(node)
+        found.append((x, x1, top - 1.5, top + height + 1.5))
+    if not found:
+        return None
+    return (
+        alt.Chart(pd.DataFrame(found, columns=["x", "x1", "y", "y1"]))
+        .mark_rect(filled=False, stroke=SELECTED[scene.dark], strokeWidth=2)
+        .encode(x=scale.x("x"), x2="x1:Q", y=scale.y("y"), y2="y1:Q")
+    )
+
+
+def _bands(graph: FlowRunGraph, scene: Scene, scale: Scales) -> list[Layer]:
+    """Behind the bars: when the run itself was paused or between two attempts, and what is cut out."""
+    states = graph.states[graph.states["flow_run_id"] == graph.run.id]
+    rests = states[(states["attempt"] == 0) | (states["state_type"] == "PAUSED")]
+    zero, axis = scene.timeline.zero, scene.axis
+    found: list[tuple[Any, ...]] = []
+    for kind, start, end in zip(rests["state_type"], rests["start"], rests["end"].fillna(graph.as_of), strict=True):
+        paused = kind == "PAUSED"
+        shown = look("PAUSED" if paused else "SCHEDULED", "" if paused else "AwaitingRetry", dark=scene.dark)
+        a, b = np.clip([(start - zero).total_seconds(), (end - zero).total_seconds()], axis.real[0], axis.real[-1])
+        words = "Run paused" if paused else "Between attempts"
+        found.append((*axis.places([a, b]), shown.fill, words, duration((end - start).total_seconds())))
+    fill, words = CUT[scene.dark], "No task ran: cut out"
+    cuts = [(*axis.places(cut), fill, words, duration(cut[1] - cut[0])) for cut in axis.cuts]
+    bands = pd.DataFrame([*found, *cuts], columns=["x", "x1", "fill", "name", "lasted"])
+    if bands[bands["x1"] > bands["x"]].empty:
+        return []
+    told = [alt.Tooltip("name:N", title="What"), alt.Tooltip("lasted:N", title="Lasted")]
+    bands = bands.assign(y=STRIP[1] + 4, y1=scale.height)
+    band = (
+        alt.Chart(bands)
+        .mark_rect(stroke=LINES[scene.dark], strokeDash=[3, 3])
+        .encode(
+            x=scale.x("x"), x2="x1:Q", y=scale.y("y"), y2="y1:Q", fill=alt.Fill("fill:N", scale=None), tooltip=told,
+        )
+    )  # fmt: skip
+    return [band]
+
+
+def _times(axis: TimeAxis, scale: Scales, dark: bool) -> list[Layer]:
+    """Round moments at the top, and lines down from them; the length of what is cut out."""
+    ticks = axis.ticks()
+    data = pd.DataFrame({"x": axis.places(ticks), "text": [moment(tick) for tick in ticks]})
+    cut = pd.DataFrame(
+        {
+            "x": [float(axis.places(sum(one) / 2)) for one in axis.cuts],
+            "text": [
+                f"⋯ {duration(b - a)}" if roomy else "⋯" for (a, b), roomy in zip(axis.cuts, _roomy(axis), strict=True)
+            ],
+        }
+    )
+    data = pd.concat([data.assign(ink=FAINT[dark], y=9.0), cut.assign(ink=INK[dark], y=STRIP[0] - 4)])
+    line = (
+        alt.Chart(data[data["y"] == 9.0].assign(y=STRIP[1] + 3, y1=scale.height))
+        .mark_rule(color=LINES[dark])
+        .encode(x=scale.x("x"), y=scale.y("y"), y2="y1:Q")
+    )
+    words = (
+        alt.Chart(data)
+        .mark_text(baseline="middle", fontSize=11)
+        .encode(x=scale.x("x"), y=scale.y("y"), text="text:N", color=alt.Color("ink:N", scale=None))
+    )
+    return [line, words]
+
+
+def _roomy(axis: TimeAxis) -> list[bool]:
+    """Which cuts have room for their length: those far enough from the one before."""
+    at = [float(axis.places(a)) for a, _ in axis.cuts]
+    return [now - before > 0.12 * axis.width for before, now in pairwise([-axis.width, *at])]
+
+
+def moment(seconds: float) -> str:
+    """A moment of the run, counted from its start: 0 s, 2.5 s, 1:30 min, 2:05 h."""
+    if abs(seconds) < 60:
+        return f"{seconds:g} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+__all__ = ["PATH", "PICK", "ZOOM", "Drawn", "moment", "timeline_chart", "zoom"]
