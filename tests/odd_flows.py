@@ -14,6 +14,8 @@ from typing import Any
 import pandas as pd
 from prefect import flow, runtime, task
 from prefect.cache_policies import NONE as NO_CACHE  # its name up to 3.1, and still one of its names
+from prefect.futures import wait
+from prefect.task_runners import ThreadPoolTaskRunner
 
 
 @task(cache_policy=NO_CACHE, task_run_name="{name}")
@@ -155,4 +157,40 @@ def mistaken() -> None:
     assert right
 
 
-ODD = {"twice": twice, "nested": nested, "inputs": inputs, "passing": passing, "mistaken": mistaken}
+# --- a critical path that is known in advance -----------------------------------------------------------------------
+
+
+@task(cache_policy=NO_CACHE, task_run_name="stumbling", retries=1, retry_delay_seconds=1)
+def stumbling() -> None:
+    time.sleep(0.3)
+    if runtime.task_run.run_count == 1:
+        raise RuntimeError("The first try fails")
+
+
+@flow(name="called", flow_run_name="called")
+def called() -> None:
+    step("within-1", seconds=0.3)
+    step("within-2", seconds=0.4)
+
+
+@flow(name="known-path-flow", task_runner=ThreadPoolTaskRunner(max_workers=2))
+def known_path() -> None:
+    """Calls in a row without data, a map in two slots, a retry, a subflow, two that end almost together."""
+    step("first", seconds=0.6)
+    step("second", seconds=0.5)
+    mapped = [step.submit(f"mapped-{number}", seconds=0.5) for number in range(4)]
+    wait(mapped)
+    stumbling()
+    called()
+    nearly = [step.submit("nearly", seconds=0.8), step.submit("last", seconds=1.0)]
+    step.submit("joined", *nearly, seconds=0.3).wait()
+
+
+ODD = {
+    "twice": twice,
+    "nested": nested,
+    "inputs": inputs,
+    "passing": passing,
+    "mistaken": mistaken,
+    "known-path": known_path,
+}

@@ -51,13 +51,13 @@ class CriticalPath:
         the pause before another try; `flow`, the flow's own code before, between and after tasks; `earlier_attempt`
         of a flow run; `paused`.
     links: columns `LINKS`, the steps along the path, the first first: ids of two nodes, and `data`, `wait_for`, or
-        `order` where only the order of the flow tells that one waited for the other.
+        `order` where only the order of the flow tells that one waited for the other, or for its slot.
     tasks: columns `TASKS`, index as the nodes'. path_s: seconds on the path, without those of what ran inside; share:
         the same as a part (0 to 1) of the run. slack_s: how much longer it could have taken without making the run
         longer; NaN where nothing waited for it. save_half_s, save_all_s: how much shorter the run would be had it
         worked half as long, or not at all; NaN for what contains others. All NaN for what never started, path_s 0.
-    estimate: whether the savings are mere estimates, since waiting makes much of the path: workers that become free
-        serve others, and which ones nobody can tell.
+    estimate: whether the savings are mere estimates, since waiting makes much of the path, or some on it got the slot
+        of another: workers that become free serve others, and which ones nobody can tell.
     """
 
     segments: pd.DataFrame
@@ -86,11 +86,12 @@ def critical_path(graph: FlowRunGraph) -> CriticalPath:
     columns = {"path_s": on_path / SECOND_US, "share": on_path / max(1, whole)}
     columns |= slack_and_savings(times, needed, order, graph.nodes["run_s"].to_numpy())
     waiting = sum(segment.end - segment.start for segment in found if segment.part == PENDING)
+    by_slot = any(step.edge == ORDER and order.by_slot[step.target] for step in steps)
     return CriticalPath(
         segments=_segments(graph, found),
         links=_links(graph, steps),
         tasks=pd.DataFrame(columns, index=graph.nodes.index, columns=list(TASKS)),
-        estimate=waiting > WAITING_DOMINATES * whole,
+        estimate=by_slot or waiting > WAITING_DOMINATES * whole,
     )
 
 

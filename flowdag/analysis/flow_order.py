@@ -5,11 +5,11 @@ its task runs to end in such a silence is taken for what it waited for, where on
 
 - it was the last one that was created before, as in a call in a row;
 - all that was created before had ended, as after a wait for all;
-- the silence is far longer than is usual between two creations: a map that is being submitted while its first task
-  runs end waits for none of them.
+- the silence is far longer than is usual between two creations;
+- as many ran at once as ever did, and it follows at once: Prefect creates what waits for a slot when it gets one.
 
-The rule of the reference (peers.md in the design's terms: the latest end before the creation) lacks these three, and
-took half of a long submission for the run time of the tasks that happened to end during it.
+The latest end before a creation alone would not do: during a long submission some task ends before every creation, and
+the flow waits for none of them.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from flowdag.analysis.nesting import Places
-from flowdag.analysis.schedule import Schedule
+from flowdag.analysis.schedule import Flags, Schedule
 
 REMARKABLE = 3  # times the usual silence
+AT_ONCE_US, AT_ONCE_SHARE = 20_000, 0.1  # of the silence
 NONE = -1
 
 
@@ -33,12 +34,14 @@ class FlowOrder:
 
     previous: what was created last before it in the same container. after: what the flow had waited for last when it
     created the node. joined: what was created first after the flow had waited for the node: alone, or for all that
-    ended in the same silence where after it nothing went on.
+    ended in the same silence where after it nothing went on. by_slot: whether what it came after is told by the number
+    of tasks that ran at once only.
     """
 
     previous: Places
     after: Places
     joined: Places
+    by_slot: Flags
 
 
 def flow_order(times: Schedule) -> FlowOrder:
@@ -55,14 +58,35 @@ def flow_order(times: Schedule) -> FlowOrder:
     possible = (ended != NONE) & (times.end[ended] > before) & (position[ended] < np.arange(size))
     silence = created - before
     all_ended = _all_ended(times, chain, first)
-    sound = possible & ((ended == previous) | all_ended | (silence > REMARKABLE * _usual(silence, first)))
+    waiting = (ended == previous) | all_ended | (silence > REMARKABLE * _usual(silence, first))
+    at_once = created - times.end[ended] <= np.maximum(AT_ONCE_US, AT_ONCE_SHARE * silence)
+    sound = possible & (waiting | (at_once & _was_full(times)[ended]))
     last = np.maximum.accumulate(np.where(sound | first, np.arange(size), 0))
     after = np.where(sound, ended, NONE)[last]
     at = np.minimum(following[chain], size - 1)
     waited = (following[chain] < size) & sound[at] & (position[chain] < at)
     waited &= all_ended[at] | (ended[at] == chain)  # a call while another ran looks the same: promise less
     joined = np.where(waited, chain[at], NONE)
-    return FlowOrder(*(_by_node(values, chain, times.size) for values in (previous, after, joined)))
+    by_slot = np.zeros(times.size + 1, dtype=bool)
+    by_slot[chain] = (sound & ~waiting)[last]
+    previous, after, joined = (_by_node(values, chain, times.size) for values in (previous, after, joined))
+    return FlowOrder(previous, after, joined, by_slot)
+
+
+def _was_full(times: Schedule) -> Flags:
+    """By node, whether as many ran in its container when it ended as ever did, more than one."""
+    ran = np.flatnonzero(times.began[:-1])
+    what = np.concatenate((ran, ran))
+    change = np.repeat([1, -1], len(ran))
+    at = np.concatenate((times.start[ran], times.end[ran]))
+    order = np.lexsort((change, at, times.container[what]))  # what ends makes room before what starts
+    what, change = what[order], change[order]
+    running = np.cumsum(change)  # all that start in a container end in it, but for those that last no time
+    most = pd.Series(running).groupby(times.container[what]).transform("max").to_numpy()
+    full = np.zeros(times.size + 1, dtype=bool)
+    ends = change < 0
+    full[what[ends]] = (running[ends] + 1 >= most[ends]) & (most[ends] > 1)
+    return full
 
 
 def _ends_and_creations(times: Schedule, chain: Places) -> tuple[Places, Places]:

@@ -88,6 +88,16 @@ def test_a_map_limited_by_slots() -> None:
     assert path.estimate
 
 
+def test_slots_that_are_handed_over() -> None:
+    """As Prefect tells it: what waits for one of two slots is created when it gets one."""
+    a = [Ran("work1", 0, 0, 4), Ran("work3", 4.003, 4.004, 9), Ran("work5", 9.003, 9.004, 16)]
+    b = [Ran("work2", 0.001, 0.002, 6), Ran("work4", 6.003, 6.004, 11.5), Ran("work6", 11.503, 11.504, 14)]
+    path = critical_path(built(Flow(16), *a, *b))
+    assert links(path) == [("work1", "work3", "order"), ("work3", "work5", "order")]
+    assert path.tasks["path_s"].sum() == pytest.approx(16, abs=0.01)
+    assert path.estimate
+
+
 def test_a_long_submission_waits_for_no_task() -> None:
     """A hundred tasks of half a second are submitted, one a second: the flow was busy, not waiting for any of them."""
     mapped = [Ran(f"work{n}", n, n, n + 1.5) for n in range(100)]

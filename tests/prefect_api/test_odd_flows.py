@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from flowdag.analysis.critical_path import critical_path
 from flowdag.analysis.attempts import attempts, of_attempt
+from flowdag.analysis.critical_path import critical_path
 from flowdag.analysis.timings import by_task_name
 from flowdag.model import FlowRunGraph
 from tests.truth import Truth

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pandas as pd
 import pytest
 
+from flowdag.analysis.critical_path import critical_path
 from flowdag.analysis.grouping import picture
 from flowdag.demo.processes import clean_env, stop
 from tests.needs import ROOT, needs_shared
@@ -83,3 +84,21 @@ def test_it_folds_into_its_groups(replayed: Truth, replay: str) -> None:
     assert drawn.boxes["count"].sum() == len(graph.nodes)
     if replay == "bwa":
         assert len(drawn.links) == 4
+
+
+@pytest.mark.parametrize("replay", REPLAYS)
+def test_its_critical_path_tiles_it(replayed: Truth, replay: str) -> None:
+    """To the microsecond; and of all parents of a task on it, the one before it on the path ended last."""
+    graph = replayed.graph(replay)
+    path = critical_path(graph)
+    bounds = [graph.run.start, *path.segments["end"]]
+    assert list(path.segments["start"]) == bounds[:-1]
+    assert bounds[-1] == graph.run.end
+    label, ended = graph.nodes["label"], graph.nodes.set_index("label")["end"]
+    parents: dict[str, set[str]] = {}
+    for parent, task, _ in in_file(replay)[1]:
+        parents.setdefault(task, set()).add(parent)
+    steps = [(label[source], label[target]) for source, target, kind in path.links.to_numpy() if kind != "order"]
+    assert steps
+    for source, target in steps:
+        assert ended[source] == max(ended[parent] for parent in parents[target])
