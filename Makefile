@@ -12,8 +12,9 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 demo: .venv/installed
 	@$(BIN)/flowdag demo
 
+# in two processes: much of a test is waiting for a flow, a server or a browser
 test: .venv/installed-dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2
 
 bench: .venv/installed-dev
 	@$(BIN)/python -m bench

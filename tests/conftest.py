@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from xdist.remote import Producer
+
     from tests.samples import Samples
+    from tests.spreading import Spread
     from tests.truth import Truth
 
 OURS = ("PREFECT_", "FLOWDAG_", "STREAMLIT_")
@@ -26,8 +29,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: as long as Playwright lives, its event loop forbids every other in this thread."""
+    """Browser tests last: one of them makes a run beside the samples, which lists would show."""
     items.sort(key=lambda item: "browser" in item.path.parts)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spread:
+    """Which tests a process gets, where there are several (`pytest -n 2`)."""
+    from tests.spreading import Spread
+
+    return Spread(config, log)
 
 
 def _forget_settings() -> None:

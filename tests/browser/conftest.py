@@ -15,7 +15,7 @@ expect.set_options(timeout=20_000)  # machines may be busy
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium. Not for the whole session: while Playwright lives, no event loop can be started in this thread."""
     with sync_playwright() as playwright:
