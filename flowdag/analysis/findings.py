@@ -51,7 +51,7 @@ def findings(graph: FlowRunGraph, path: CriticalPath) -> list[Finding]:
         return []
     length = (segments["end"] - segments["start"]).dt.total_seconds()
     whole = float(length.sum())
-    names = segments["node"].map(graph.nodes["task_name"]).fillna("")
+    names = segments["node"].map(graph.nodes["task_name"]).astype("object").fillna("")
     parts = segments["part"].map({**PARTS, RUN: "work"})
     found = []
     for key, rows in length.groupby([parts, names.where(parts.isin(["work", "flow"]), "")]):
