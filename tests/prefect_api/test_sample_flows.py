@@ -288,10 +288,14 @@ def test_blocked_until_the_last_input_had_ended(truth: Truth, scenario: str) -> 
 
 def test_what_blocked_whom_in_the_nightly_run(truth: Truth) -> None:
     """clean-west waits for its extract of 0.9 s, convert-north for the rates that are there after 1.3 s."""
-    nodes = truth.graph("nightly").nodes.set_index("label")
+    graph = truth.graph("nightly")
+    nodes, journal = graph.nodes.set_index("label"), truth.bodies(graph)
+    ends = {ran[0].label: ran[-1].end for ran in journal.values()}
     assert nodes.at["extract-west", "blocked_s"] == 0
-    assert 0.5 < nodes.at["clean-west", "blocked_s"] < 1.3 + TOLERANCE_S
-    assert nodes.at["clean-west", "blocked_s"] > nodes.at["clean-north", "blocked_s"] + 0.3
+    for region in ("north", "west"):  # since the flow submitted it, which takes a busy machine a while
+        clean = nodes.loc[f"clean-{region}"]
+        waited = max(ends[f"extract-{region}"] - clean["expected_start"].timestamp(), 0)
+        assert waited - 0.1 < clean["blocked_s"] < waited + TOLERANCE_S
     assert nodes.at["convert-north", "start"] >= nodes.at["fetch-exchange-rates", "end"]
     assert nodes.at["verify-totals", "blocked_s"] > 0.25 - 0.1
 
