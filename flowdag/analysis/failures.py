@@ -26,6 +26,7 @@ ENDED_BADLY = FAILURES | {"CANCELLED"}
 PREFIX = re.compile(r"(?:Task|Flow) run encountered an exception:?\s*")
 EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Warning|Interrupt|Exit|Failure|Timeout)\b")
 VARYING = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\d+")
+MACHINERY = re.compile(r'  File "[^"]*[/\\\\](?:site|dist)-packages[/\\\\]prefect[/\\\\]')
 LONGEST = 500  # characters of a line
 
 
@@ -101,6 +102,24 @@ def exception_line(message: str | None) -> str | None:
     named = [line for line in lines if EXCEPTION.match(line)]
     line = (named[-1] if traceback else named[0]) if named else lines[-1] if traceback else lines[0]
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+
+
+def without_prefect(message: str) -> str:
+    """A message without those steps of its traceback that lie in Prefect: they tell nobody why a task failed."""
+    kept: list[str] = []
+    left, inside = 0, False
+    for line in message.split("\n"):
+        if line.startswith("  File "):
+            inside = bool(MACHINERY.match(line))
+            left += inside
+        elif not line.startswith("    "):
+            inside = False
+        if not inside and left:
+            kept.append(f"  … {left} step{'' if left == 1 else 's'} in Prefect …")
+            left = 0
+        if not inside:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 @dataclass(frozen=True)

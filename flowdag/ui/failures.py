@@ -10,7 +10,7 @@ import streamlit as st
 
 from flowdag import cache
 from flowdag.analysis.attempts import attempts
-from flowdag.analysis.failures import Alike, Cause, Failures
+from flowdag.analysis.failures import Alike, Cause, Failures, without_prefect
 from flowdag.analysis.retries import Retried
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
@@ -22,6 +22,7 @@ from flowdag.ui.theme import sign
 
 CAUSES, OPEN, NAMES, SENTENCES = 10, 3, 6, 5  # how many are shown at first; of how many the log lines are open
 LONGEST = 60  # characters of a name on a button
+HIGHEST = 320  # pixels of log lines
 GRAPH, LOGS = "pages/run/graph.py", "pages/run/logs.py"
 RETRIES = {
     "task": Text("Task name", help="All task runs that share this name, and were tried equally often.", width=180),
@@ -192,8 +193,9 @@ def _log_lines(page: _Page, first: Alike) -> None:
     if not lines:
         st.caption("It wrote no log lines.")
         return
-    text = "\n".join(f"{clock(line.at)[-8:]} {line.level:<7} {line.message}" for line in lines)
-    st.code(text, language=None, wrap_lines=True)
+    told = (f"{clock(line.at)[-8:]} {line.level:<7} {without_prefect(line.message)}" for line in lines)
+    text = "\n".join(told)
+    st.code(text, language=None, wrap_lines=True, height=HIGHEST if text.count("\n") > 12 else "content")
 
 
 def _cut_off(page: _Page, found: Failures) -> None:

@@ -27,11 +27,11 @@ HTML = """
 <div class="lines" role="log" tabindex="0" aria-label="Log lines"></div>
 """
 CSS = """
-.lines{height:max(20rem,calc(100vh - 17.5rem));overflow:auto;overflow-anchor:none;padding:.35rem 0;
+.lines{height:max(20rem,calc(100vh - 15.8rem));overflow:auto;overflow-anchor:none;padding:.35rem 0;
  border:1px solid var(--st-border-color);border-radius:var(--st-base-radius);
  font:.8rem/1.55 var(--st-code-font);color:var(--st-text-color);background:var(--st-background-color)}
-.row{display:grid;grid-template-columns:max-content 6.2rem minmax(5rem,15rem) minmax(0,1fr);column-gap:.8rem;
- padding:.05rem .8rem;border-left:3px solid transparent;content-visibility:auto;contain-intrinsic-size:auto 1.3rem}
+.row{display:grid;grid-template-columns:max-content 6.2rem clamp(6rem,13vw,15rem) minmax(0,1fr);column-gap:.8rem;
+ align-items:start;padding:.05rem .8rem;border-left:3px solid transparent}
 .row:hover{background:var(--st-secondary-background-color)}
 .time{opacity:.7;white-space:pre;font-variant-numeric:tabular-nums}
 .level{font-weight:600;white-space:pre;color:var(--tone,inherit)}.level.quiet{font-weight:400;opacity:.7}
@@ -40,12 +40,15 @@ CSS = """
  overflow:hidden;text-overflow:ellipsis;white-space:nowrap;unicode-bidi:isolate}
 button.task{color:var(--st-link-color);opacity:1;cursor:pointer}button.task:hover{text-decoration:underline}
 .message{white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext}
+.fold{font:inherit;color:var(--st-link-color);background:none;border:0;padding:0;cursor:pointer}
+.fold:hover{text-decoration:underline}
 .row.chosen{border-left-color:var(--st-primary-color)}.row.chosen .task{font-weight:650}
 .row.focus{outline:1.5px solid var(--st-primary-color);outline-offset:-1px}
 .none{padding:1.2rem .9rem;opacity:.75;font-family:var(--st-font)}
 """
 JS = """
 const kept = new WeakMap()
+const FIRST = 2, LAST = 5  // lines of a long message that are shown at first
 
 function made([id, time, sign, level, tone, message, label, node], choose) {
   const row = document.createElement("div")
@@ -63,8 +66,19 @@ function made([id, time, sign, level, tone, message, label, node], choose) {
   const task = cell("task", label, node ? "button" : "span")
   task.title = label
   if (node) task.onclick = () => choose(node)
-  cell("message", message)
+  folded(cell("message", message), message)
   return row
+}
+
+function folded(place, message) {
+  const parts = message.split("\\n")
+  const left = parts.length - FIRST - LAST
+  if (left < FIRST + LAST) return
+  const open = document.createElement("button")
+  open.className = "fold"
+  open.textContent = `… ${left} more lines …`
+  open.onclick = () => { place.textContent = message }
+  place.replaceChildren(parts.slice(0, FIRST).join("\\n") + "\\n", open, "\\n" + parts.slice(-LAST).join("\\n"))
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {

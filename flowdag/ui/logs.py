@@ -23,7 +23,7 @@ from flowdag.ui.waiting import waited
 
 FIRST, STEP, MOST = 300, 500, 3000  # lines at first, more at a time, and at most: a browser is quick up to there
 LATE = timedelta(seconds=15)  # lines may be this much later at the server than they were written
-LEVELS = {"All": 0, "Info": 20, "Warnings": 30, "Errors": 40}
+LEVELS = {"All levels": 0, "Info": 20, "Warnings": 30, "Errors": 40}  # and what is worse
 HELD, WANTED, UNDER_WAY = "flowdag-logs", "flowdag-logs-wanted", "flowdag-logs-job"
 GRAPH = "pages/run/graph.py"
 
@@ -48,10 +48,10 @@ def logs_view(tenant_id: str, shown: Shown) -> None:
     """Filters, lines, and what leads on from them."""
     graph = shown.graph
     nodes = _chosen_nodes(tenant_id, graph)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         asked = _pick(nodes)
         st.button(
-            "First error", icon=":material/error:", on_click=_want, args=("error",),
+            "First error", icon=":material/error:", key="first-error", on_click=_want, args=("error",),
             help="Go to the first error of what is chosen here.",
         )  # fmt: skip
         files = st.container(width="content")
@@ -81,19 +81,19 @@ def _chosen_nodes(tenant_id: str, graph: FlowRunGraph) -> tuple[str, ...]:
 def _pick(nodes: tuple[str, ...]) -> cache.Asked:
     """The widgets; each lives in the address."""
     level = st.segmented_control(
-        "Level", list(LEVELS), default="All", key="level", bind="query-params", required=True,
-        help="Lines of this level and of all above it: Info is above Debug.",
+        "Level", list(LEVELS), default="All levels", key="level", bind="query-params", required=True,
+        label_visibility="collapsed",
     )  # fmt: skip
     text = st.text_input(
         "Text", key="text", bind="query-params", type="search", placeholder="Words of a line, in any order", width=300,
-        help="Every word must occur in the line; capitals do not matter.",
+        label_visibility="collapsed",
     )  # fmt: skip
     only = bool(nodes) and st.toggle(
         "Only the chosen task", key="only", bind="query-params",
         help="Its lines, and those of all that ran inside it.",
     )  # fmt: skip
     words = " ".join((text or "").split())
-    return cache.Asked(nodes if only else None, LEVELS.get(level or "All", 0), words)
+    return cache.Asked(nodes if only else None, LEVELS.get(level or "", 0), words)
 
 
 def _say_chosen(graph: FlowRunGraph, nodes: tuple[str, ...], asked: cache.Asked) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from flowdag.analysis.failures import Alike, Failures, ended_badly, exception_line, failures
+from flowdag.analysis.failures import Alike, Failures, ended_badly, exception_line, failures, without_prefect
 from flowdag.model import FlowRun, FlowRunGraph
 from flowdag.prefect_api.assemble import Raw, assemble
 from tests.hostile import graphs
@@ -211,6 +211,18 @@ def test_what_never_started_for_no_fault_of_a_task() -> None:
 )  # fmt: skip
 def test_the_line_of_an_exception(message: str | None, line: str | None) -> None:
     assert exception_line(message) == line
+
+
+def test_steps_in_prefect_are_left_out() -> None:
+    """A blank line of code, as Python marks where in a call an error came from, belongs to its step."""
+    inside = (
+        '  File "/lib/python3.11/site-packages/prefect/task_engine.py", line 1, in run\n    x = call(\n        ^^^\n'
+    )
+    own = '  File "/flows/prefect/mine.py", line 3, in load\n    raise KeyError\n'
+    begin, end = "It failed\nTraceback (most recent call last):\n", "KeyError: 'a'\n  with a note"
+    assert without_prefect(begin + inside + inside + own + end) == f"{begin}  … 2 steps in Prefect …\n{own}{end}"
+    assert without_prefect(begin + own + inside + end) == f"{begin}{own}  … 1 step in Prefect …\n{end}"
+    assert without_prefect("plain\n\ntext") == "plain\n\ntext"
 
 
 def test_retries_that_helped_and_others() -> None:
