@@ -1,11 +1,11 @@
 """How long a running run will go on: as long as the runs before it did, from where they had got as far.
 
-An earlier run had got as far once as many task runs of each name had ended in it. Those that were over sooner after that
-than this one has already lasted are left out, as in survival analysis (the distribution of the rest, given that it is
-not over yet). While nothing has ended this is the rest of the total durations.
+An earlier run had got as far once as many task runs of each name had ended in it. Runs that were over sooner after
+that than this one has already lasted are left out, as in survival analysis (the distribution of the rest, given that it
+is not over yet). While nothing has ended this is the rest of the total durations.
 
-How wrong it is in simulated flows (tests/analysis/test_time_left.py) after 30, 60 and 90 % of a run, on average and as a
-part of the whole run: steps one after the other that vary by a quarter: 10, 8 and 2 %; where the number of task runs
+How wrong it is in simulated flows (tests/analysis/test_time_left.py) after 30, 60 and 90 % of a run, on average and as
+a part of the whole run: steps one after the other that vary by a quarter: 10, 8 and 2 %; where the number of task runs
 varies from day to day 13, 13 and 8 %; two branches of very uneven steps 24, 10 and 1 %; all steps longer or shorter
 together 31, 26 and 7 %. About 8 of 10 runs ended within the range. Near the end the total durations alone are wrong by
 more than twice as much.
