@@ -42,7 +42,7 @@ def load_chart(timeline: Timeline, axis: TimeAxis, zone: tzinfo, *, dark: bool, 
         x=scale.x("x"), x2="x1:Q", y=scale.y("y"), y2="y1:Q"
     )  # fmt: skip
     behind = behind.add_params(zoom()) if interactive else behind
-    return in_plain(alt.layer(behind, *layers).properties(height=scale.height, width="container"))
+    return in_plain([behind, *layers], scale.height)
 
 
 def _step(

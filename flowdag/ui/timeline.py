@@ -12,11 +12,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from flowdag import cache
 from flowdag.analysis.attempts import of_attempt
+from flowdag.analysis.grouping import Folding
 from flowdag.analysis.time_axis import Stretch, TimeAxis, time_axis
 from flowdag.analysis.timeline_rows import RowView, Sort
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.ui import details, live, state
+from flowdag.ui.along import path_buttons
 from flowdag.ui.bar_looks import bar_legend
 from flowdag.ui.controls import pick_attempt
 from flowdag.ui.filters import pick_filter
@@ -29,7 +31,12 @@ from flowdag.ui.timeline_marks import Scene, in_sight
 
 PAGE = 100  # rows: more nobody looks through, and the chart gets slow
 SHORTEST = 0.004  # of the axis: who drags less than this has clicked
-SORTS: dict[str, Sort] = {"Start": "start", "Longest": "duration", "Wait": "wait", "Critical path": "path"}
+SORTS: dict[str, Sort] = {
+    "Sort by start": "start",
+    "Sort by duration": "duration",
+    "Sort by wait": "wait",
+    "Sort by path": "path",
+}
 ROWS: dict[str, Literal["groups", "tasks"]] = {"Groups": "groups", "Tasks": "tasks"}
 EPOCH = "flowdag-timeline-epoch"
 STYLE = """<style>
@@ -86,7 +93,11 @@ def _picture(
     with aside:
         _whole_button(within)
     with box.container(horizontal=True, vertical_alignment="center", gap="small"):
-        fold_buttons("timeline", graph, rows.picture, None, selected)
+        path_buttons(path, selected, _choose)
+        if wanted.rows.by == "groups":
+            fold_buttons("timeline", graph, rows.picture, None, selected)
+        elif selected:
+            _fold_button(graph, selected)
     show: Callable[[], None]
     if selected is None:
         show = partial(details.run_details, graph)
@@ -105,8 +116,8 @@ def _pick(graph: FlowRunGraph) -> _Wanted:
         label_visibility="collapsed", help="A row for tasks that play the same part, or a row for each task.",
     )  # fmt: skip
     sort = st.selectbox(
-        "Sort", list(SORTS), key="sort", bind="query-params", label_visibility="collapsed", width=160,
-        format_func=lambda name: f"Sort: {name.lower()}",
+        "Sort", list(SORTS), key="sort", bind="query-params", label_visibility="collapsed", width=165,
+        help="By start, or what is largest first: the run time, the wait, the part of the critical path.",
     )  # fmt: skip
     cut = st.toggle(
         "Cut idle time", value=True, key="cut-idle", bind="query-params",
@@ -216,6 +227,20 @@ def _remarks(graph: FlowRunGraph, scene: Scene, in_range: int, wanted: _Wanted) 
         said.append(f"{duration(cuts)} in which no task ran are cut out.")
     said.append("Drag over a stretch to zoom in; click a bar to choose its task.")
     st.html(f'<p class="fd-note" style="margin:0">{html(" ".join(said))}</p>')
+
+
+def _fold_button(graph: FlowRunGraph, task: str) -> None:
+    """Fold what ran inside a task or subflow, or show it again."""
+    inside = int((graph.nodes["container"] == task).sum())
+    if inside:
+        folding = state.folding()
+        is_shut = task in folding.shut
+        shut = tuple(each for each in folding.shut if each != task) if is_shut else (*folding.shut, task)
+        st.button(
+            f"Show what ran inside ({inside:,})" if is_shut else "Close it",
+            icon=":material/unfold_more:" if is_shut else ":material/unfold_less:", key="fold-task",
+            on_click=state.fold, args=(Folding(folding.opened, shut),),
+        )  # fmt: skip
 
 
 def _choose(task: str) -> None:

@@ -6,6 +6,7 @@ dragging a stretch of the axis; neither the names nor the tooltips are ever mark
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -17,7 +18,7 @@ import pandas as pd
 from flowdag.analysis.time_axis import TimeAxis
 from flowdag.model import FlowRunGraph
 from flowdag.ui.bar_looks import CUT, FAILED_SIGN, FAINT, INK, LINES, STRIPES, BarLook
-from flowdag.ui.boxes import PATH, SELECTED
+from flowdag.ui.boxes import ON_PATH, SELECTED
 from flowdag.ui.text import duration
 from flowdag.ui.theme import look
 from flowdag.ui.timeline_dense import STRIP, many_marks, path_marks
@@ -36,6 +37,8 @@ from flowdag.ui.timeline_marks import (
 
 Layer = Any  # Altair's methods do not tell what they return
 PICK, ZOOM = "pick", "zoom"
+MARGIN, LEGIBLE = 16, 30  # pixels: right of the axis; of a name inside a bar, at least
+MOST_NAMES = 60  # inside bars
 FONT: Final = "Source Sans, sans-serif"
 TOOLTIP = [alt.Tooltip(f"{name}:N", title=title) for name, title in (
     ("name", "Name"), ("what", "What"), ("when", "When"), ("lasted", "Lasted"),
@@ -71,19 +74,26 @@ def timeline_chart(graph: FlowRunGraph, scene: Scene, *, interactive: bool = Tru
         _inside(whole, scale),
         _signs(failure_signs(scene, bars, place), scale, scene.dark),
         _chosen(scene, bars, place, scale),
-        _names(rows, scale, scene.dark),
+        _names(_with_path(rows), scale, scene.dark),
     ]
-    chart = alt.layer(*(layer for layer in layers if layer is not None)).properties(height=height, width="container")
+    chart = in_plain([layer for layer in layers if layer is not None], height)
     looks = tuple(dict.fromkeys(bar_looks(bars, scene)))
-    return Drawn(in_plain(chart), looks, any(one.lane_of is None for one in place.values()))
+    return Drawn(chart, looks, any(one.lane_of is None for one in place.values()))
 
 
-def in_plain(chart: Layer) -> Layer:
-    return (
-        chart.properties(padding={"left": 0, "right": 4, "top": 0, "bottom": 0})
-        .configure(font=FONT, background="transparent")
-        .configure_view(stroke=None)
-        .configure_axis(disable=True)
+def in_plain(layers: Sequence[Layer], height: float) -> Layer:
+    """The layers as one chart, as wide as what it is put into, with nothing around it."""
+    return alt.layer(
+        *layers,
+        height=height,
+        width="container",
+        padding={"left": 0, "right": 0, "top": 0, "bottom": 0},
+        config=alt.Config(
+            font=FONT,
+            background="transparent",
+            view=alt.ViewConfig(stroke=None),
+            axis=alt.AxisConfig(disable=True),
+        ),
     )
 
 
@@ -95,11 +105,13 @@ class Scales:
     height: float
 
     def x(self, field: str) -> alt.X:
-        wide = {"expr": "width"}
+        """From left to right, by places on the axis."""
+        wide = {"expr": f"width - {MARGIN}"}
         scale = alt.Scale(domain=[0, self.axis.width], range=[LABELS, wide], nice=False, zero=False)
         return alt.X(f"{field}:Q", scale=scale, axis=None)
 
     def y(self, field: str) -> alt.Y:
+        """From top to bottom, by pixels."""
         scale = alt.Scale(domain=[0, self.height], range=[0, self.height], nice=False, zero=False)
         return alt.Y(f"{field}:Q", scale=scale, axis=None)
 
@@ -141,6 +153,13 @@ def zoom() -> Any:
     return alt.selection_interval(name=ZOOM, encodings=["x"], empty=False)
 
 
+def _with_path(rows: pd.DataFrame) -> pd.DataFrame:
+    """The name of what is above the rows, before theirs."""
+    own = {"key": "", "text": f"Critical path {ON_PATH}", "x": 4.0, "y": STRIP[0], "y1": STRIP[1], "chosen": False}
+    own |= {"name": "Critical path", "what": "What the run was waiting for at each moment"}
+    return pd.concat([pd.DataFrame([own]), rows], ignore_index=True)
+
+
 def _names(rows: pd.DataFrame, scale: Scales, dark: bool) -> Layer:
     data = rows.assign(middle=(rows["y"] + rows["y1"]) / 2, ink=np.where(rows["chosen"], SELECTED[dark], INK[dark]))
     return (
@@ -155,15 +174,20 @@ def _names(rows: pd.DataFrame, scale: Scales, dark: bool) -> Layer:
 
 
 def _inside(whole: pd.DataFrame, scale: Scales) -> Layer | None:
-    data = whole[whole["text"] != ""]
-    if data.empty:
+    """The names inside what is long enough, as far as they fit: how wide the chart is, only the browser knows."""
+    long = whole[whole["x1"] - whole["x"] > scale.axis.width / MOST_NAMES]
+    if long.empty:
         return None
-    middle = (STRIP[0] + STRIP[1]) / 2
+    room = f"((datum.x1 - datum.x) / {scale.axis.width!r} * (width - {LABELS + MARGIN}) - 8)"
+    data = long.assign(centre=(long["x"] + long["x1"]) / 2, middle=(STRIP[0] + STRIP[1]) / 2)
     return (
-        alt.Chart(data.assign(centre=(data["x"] + data["x1"]) / 2, middle=middle))
-        .mark_text(baseline="middle", fontSize=11, clip=True)
+        alt.Chart(data)
+        .mark_text(
+            baseline="middle", fontSize=11, clip=True,
+            limit=alt.expr(f"max(1, {room})"), opacity=alt.expr(f"{room} > {LEGIBLE} ? 1 : 0"),
+        )
         .encode(
-            x=scale.x("centre"), y=scale.y("middle"), text="text:N", color=alt.Color("ink:N", scale=None),
+            x=scale.x("centre"), y=scale.y("middle"), text="name:N", color=alt.Color("ink:N", scale=None),
             tooltip=TOOLTIP,
         )
     )  # fmt: skip
@@ -217,7 +241,7 @@ def _bands(graph: FlowRunGraph, scene: Scene, scale: Scales) -> list[Layer]:
         found.append((*axis.places([a, b]), shown.fill, words, duration((end - start).total_seconds())))
     fill, words = CUT[scene.dark], "No task ran: cut out"
     cuts = [(*axis.places(cut), fill, words, duration(cut[1] - cut[0])) for cut in axis.cuts]
-    bands = pd.DataFrame([*found, *cuts], columns=["x", "x1", "fill", "name", "lasted"])
+    bands = pd.DataFrame([*cuts, *found], columns=["x", "x1", "fill", "name", "lasted"])
     if bands[bands["x1"] > bands["x"]].empty:
         return []
     told = [alt.Tooltip("name:N", title="What"), alt.Tooltip("lasted:N", title="Lasted")]
@@ -272,6 +296,3 @@ def moment(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}:{whole % 60:02d} min"
     return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
-
-
-__all__ = ["PATH", "PICK", "ZOOM", "Drawn", "moment", "timeline_chart", "zoom"]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from flowdag.analysis.lanes import at_once
 from flowdag.ui.bar_looks import INK, of_part
-from flowdag.ui.text import clean, duration, fitting
+from flowdag.ui.text import clean, duration
 from flowdag.ui.timeline_marks import BARS, DIMMED, NARROWEST, Place, Scene, on_axis, when
 
 CELLS, MOST_CELLS = 240, 6000  # stretches of time for which is told how many there were: in a row, in all
@@ -26,7 +26,6 @@ ON_THE_PATH: Final = {
     "paused": "paused",
 }
 WORK: Final = ("run", "flow")
-ROOM, LEAST = 420.0, 7  # pixels that the axis has at least; letters without which a name tells nothing
 
 
 def many_marks(scene: Scene, bars: pd.DataFrame, place: dict[str, Place]) -> pd.DataFrame:
@@ -84,7 +83,7 @@ def _number(count: float) -> str:
 def path_marks(scene: Scene, place: dict[str, Place], labels: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The critical path: lines below the bars that it leads through, and as a whole at the top; columns `BARS`.
 
-    The whole has text too: what there is room for.
+    The whole has the colour of its names too.
     """
     segments = _in_sight(scene)
     x, x1 = on_axis(scene.axis, segments["start_s"].to_numpy(), segments["end_s"].to_numpy())
@@ -107,7 +106,7 @@ def _lines(scene: Scene, segments: pd.DataFrame, place: dict[str, Place], labels
     for row_, node in zip(segments["row"], segments["node"], strict=True):
         top, height = place[row_].lane(node)
         below.append(top + height + 0.5)
-    return _merged(scene, segments.assign(y=below, y1=np.array(below) + 2.5, text=""), labels, by=["y"])
+    return _merged(scene, segments.assign(y=below, y1=np.array(below) + 2.5), labels, by=["y"])
 
 
 def _whole(scene: Scene, segments: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
@@ -118,7 +117,7 @@ def _whole(scene: Scene, segments: pd.DataFrame, labels: pd.Series) -> pd.DataFr
 def _merged(scene: Scene, segments: pd.DataFrame, labels: pd.Series, by: list[str]) -> pd.DataFrame:
     """The segments as marks; neighbours that could not be told apart by eye are one."""
     if segments.empty:
-        return pd.DataFrame(columns=[*BARS, "text", "ink"])
+        return pd.DataFrame(columns=[*BARS, "ink"])
     segments = segments.sort_values([*by, "start_s"], kind="stable")
     row = segments["node"].map(scene.rows.row_of).fillna("")
     work = segments["part"].isin(WORK)
@@ -139,8 +138,6 @@ def _told(scene: Scene, found: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
     names = [_name(fact, labels) for fact in found.itertuples()]
     wait = of_part("queue", "", dark=scene.dark)
     ink = INK[scene.dark]
-    share = (found["x1"] - found["x"]) / scene.axis.width
-    texts = [_fitting(name, ROOM * part - 8) for name, part in zip(names, share, strict=True)]
     return pd.DataFrame(
         {
             "key": [fact.node if fact.tasks == 1 or not fact.row else fact.row for fact in found.itertuples()],
@@ -152,16 +149,9 @@ def _told(scene: Scene, found: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
             "what": [f"Critical path: {ON_THE_PATH[part]}" for part in found["part"]],
             "when": when(scene.timeline.zero, scene.zone, found["start_s"].to_numpy(), found["end_s"].to_numpy()),
             "lasted": [duration(each) for each in (found["end_s"] - found["start_s"]).tolist()],
-            "text": texts,
             "ink": np.where(found["work"], "#FFFFFF" if not scene.dark else "#14161C", ink),
         }
     )
-
-
-def _fitting(name: str, pixels: float) -> str:
-    """A name, or as much of it as tells anything; nothing where there is no room."""
-    text = fitting(name, pixels, size=11) if pixels > LEAST else ""
-    return text if text == name or len(text) > LEAST else ""
 
 
 def _name(fact: Any, labels: pd.Series) -> str:
