@@ -47,7 +47,7 @@ def _file(graph: FlowRunGraph, kind: str, job: Job[cache.LogFile]) -> None:
     if file.cut:
         st.caption(f"The file ends after {file.lines:,} lines: filter, to get the others.")
     st.download_button(
-        f"Save {file.lines:,} lines ({len(file.data) / 1e6:,.1f} MB)",
+        f"Save {file.lines:,} line{'' if file.lines == 1 else 's'} ({len(file.data) / 1e6:,.1f} MB)",
         data=file.data,
         file_name=file_name(f"{graph.run.name}-logs", kind),
         mime=KINDS[kind][1],

@@ -84,11 +84,11 @@ function folded(place, message) {
 export default function ({ data, parentElement, setTriggerValue }) {
   const list = parentElement.querySelector(".lines")
   const before = kept.get(list)
-  const same = before?.asked === data.asked && before.dark === data.dark
-  const known = same ? before.rows : new Map()
+  const same = before?.asked === data.asked
+  const known = same && before.look === data.look ? before.rows : new Map()
   const atEnd = !same || list.scrollHeight - list.scrollTop - list.clientHeight < 30
-  const anchor = same && [...known.values()].find(row => row.offsetTop + row.offsetHeight > list.scrollTop)
-  const from = anchor && anchor.offsetTop - list.scrollTop
+  const anchor = same && [...before.rows].find(([, row]) => row.offsetTop + row.offsetHeight > list.scrollTop)
+  const from = anchor && anchor[1].offsetTop - list.scrollTop
   const chosen = new Set(data.chosen)
   const rows = new Map()
   for (const line of data.lines) {
@@ -105,10 +105,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     shown.push(none)
   }
   list.replaceChildren(...shown)
-  kept.set(list, { rows, asked: data.asked, dark: data.dark, focus: data.focus })
+  kept.set(list, { rows, asked: data.asked, look: data.look, focus: data.focus })
   if (data.focus && before?.focus !== data.focus) rows.get(data.focus)?.scrollIntoView({ block: "center" })
   else if (atEnd && data.follow) list.scrollTop = list.scrollHeight
-  else if (anchor?.isConnected) list.scrollTop = anchor.offsetTop - from
+  else if (anchor && rows.has(anchor[0])) list.scrollTop = rows.get(anchor[0]).offsetTop - from
 }
 """
 
@@ -141,7 +141,7 @@ def log_lines(
         "chosen": sorted({node for node, _ in (names.get(_owner(line), ("", "")) for line in lines)} & set(chosen)),
         "focus": focus,
         "asked": asked,
-        "dark": dark,
+        "look": f"{dark} {many_days}",
         "follow": focus is None,
         "none": none,
     }

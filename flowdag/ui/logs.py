@@ -49,18 +49,22 @@ def logs_view(tenant_id: str, shown: Shown) -> None:
     graph = shown.graph
     nodes = _chosen_nodes(tenant_id, graph)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        asked = _pick(nodes)
+        level, text = _pick()
         st.button(
             "First error", icon=":material/error:", key="first-error", on_click=_want, args=("error",),
             help="Go to the first error of what is chosen here.",
         )  # fmt: skip
         files = st.container(width="content")
-    _say_chosen(graph, nodes, asked)
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    with row:
+        only = bool(nodes) and _pick_only(graph, nodes)
+    asked = cache.Asked(nodes if only else None, level, text)
     window = _window(tenant_id, shown, asked)
     if window is None:
         st.button("Read them", icon=":material/play_circle:", on_click=_want, args=("newest",))
         return
-    _earlier(window)
+    with row:
+        _earlier(window)
     log_lines(
         window.lines, cache.task_names(graph), asked=repr(window.asked), chosen=nodes, focus=window.focus,
         none=_why_none(graph, asked), key="log-lines", on_task=lambda task: state.choose(task=task),
@@ -78,8 +82,8 @@ def _chosen_nodes(tenant_id: str, graph: FlowRunGraph) -> tuple[str, ...]:
     return cache.members(tenant_id, graph.run.id, graph.as_of, chosen, state.folding(), graph)
 
 
-def _pick(nodes: tuple[str, ...]) -> cache.Asked:
-    """The widgets; each lives in the address."""
+def _pick() -> tuple[int, str]:
+    """The least level, and the words; each lives in the address."""
     level = st.segmented_control(
         "Level", list(LEVELS), default="All levels", key="level", bind="query-params", required=True,
         label_visibility="collapsed",
@@ -88,28 +92,24 @@ def _pick(nodes: tuple[str, ...]) -> cache.Asked:
         "Text", key="text", bind="query-params", type="search", placeholder="Words of a line, in any order", width=300,
         label_visibility="collapsed",
     )  # fmt: skip
-    only = bool(nodes) and st.toggle(
-        "Only the chosen task", key="only", bind="query-params",
-        help="Its lines, and those of all that ran inside it.",
-    )  # fmt: skip
-    words = " ".join((text or "").split())
-    return cache.Asked(nodes if only else None, LEVELS.get(level or "", 0), words)
+    return LEVELS.get(level or "", 0), " ".join((text or "").split())
 
 
-def _say_chosen(graph: FlowRunGraph, nodes: tuple[str, ...], asked: cache.Asked) -> None:
-    if not nodes:
-        return
+def _pick_only(graph: FlowRunGraph, nodes: tuple[str, ...]) -> bool:
+    """What is chosen, and whether no other lines are wanted."""
     label = graph.nodes.at[nodes[0], "label"] if len(nodes) == 1 else graph.nodes.at[nodes[0], "task_name"]
-    many = f" and {len(nodes) - 1:,} others like it" if len(nodes) > 1 else ""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        lines = "Lines of" if asked.nodes else "Chosen:"
-        st.html(f'<p class="fd-note" style="margin:0">{lines} <b>{html(label)}</b>{many}</p>', width="content")
-        if st.button("Show in graph", type="tertiary", icon=":material/account_tree:", key="to-graph"):
-            st.switch_page(GRAPH)
-        st.button(
-            "Let go", type="tertiary", icon=":material/close:", key="let-go", on_click=lambda: state.choose(task=None),
-            help="No task is chosen any more.",
-        )  # fmt: skip
+    many = f" × {len(nodes):,}" if len(nodes) > 1 else ""
+    st.html(f'<p class="fd-note" style="margin:0">Chosen: <b>{html(label)}</b>{many}</p>', width="content")
+    only = st.toggle(
+        "Only its lines", key="only", bind="query-params", help="Also those of all that ran inside it.", width="content"
+    )
+    if st.button("Show in graph", type="tertiary", icon=":material/account_tree:", key="to-graph"):
+        st.switch_page(GRAPH)
+    st.button(
+        "Let go", type="tertiary", icon=":material/close:", key="let-go", on_click=lambda: state.choose(task=None),
+        help="No task is chosen any more.",
+    )  # fmt: skip
+    return only
 
 
 def _want(what: str) -> None:
@@ -205,19 +205,15 @@ def _earlier(window: Window) -> None:
     count = len(window.lines)
     whole = "" if window.earlier or window.later else ", which are all"
     words = f"{count:,} line{'' if count == 1 else 's'}{whole if count > 1 else ''}"
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if window.earlier:
-            st.button(
-                f"Load {STEP} earlier",
-                type="tertiary",
-                icon=":material/expand_less:",
-                on_click=_want,
-                args=("earlier",),
-            )
-        if count:
-            st.html(f'<p class="fd-note" style="margin:0">{words}</p>', width="content")
-        if window.remark:
-            st.html(f'<p class="fd-note" style="margin:0"><b>{html(window.remark)}</b></p>', width="content")
+    if window.earlier:
+        more = f"Load {STEP} earlier"
+        st.button(
+            more, type="tertiary", icon=":material/expand_less:", key="earlier", on_click=_want, args=("earlier",)
+        )
+    if count:
+        st.html(f'<p class="fd-note" style="margin:0">{words}</p>', width="content")
+    if window.remark:
+        st.html(f'<p class="fd-note" style="margin:0"><b>{html(window.remark)}</b></p>', width="content")
 
 
 def _later(window: Window, shown: Shown) -> None:

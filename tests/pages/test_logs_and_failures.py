@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.opened import opened, tables, words
@@ -31,7 +32,7 @@ def test_why_the_nightly_run_failed(samples: Samples) -> None:
     """convert-east fails; load_warehouse, a second load_holidays, publish-report and final_report need its result."""
     app = opened(FAILURES, tenant="acme", run=samples.runs["failing"])
     said = words(app)
-    assert is_plain(app)
+    assert not app.exception
     assert "1 task failed first; because of it" in said
     assert "Never started because of it" in said
     buttons = [button.label for button in app.main.button]
@@ -110,6 +111,16 @@ def test_further_lines_on_demand(samples: Samples) -> None:
     app.button(key="earlier").click().run()
     assert len(messages(app)) == in_all
     assert messages(app)[-1] == last
+
+
+@pytest.mark.parametrize("page", [FAILURES, LOGS])
+def test_a_foreign_run_is_as_unknown_as_no_run(page: str, samples: Samples) -> None:
+    task = sent(opened(LOGS, tenant="globex", run=samples.runs["globex"]))["lines"][-2][7]
+    app = opened(page, tenant="acme", run=samples.runs["globex"], task=task, only="true")
+    assert "There is no such flow run here." in words(app)
+    assert not app.main.get("bidi_component")
+    own = opened(LOGS, tenant="acme", run=samples.runs["nightly"], task=task, only="true")
+    assert task not in {line[7] for line in sent(own)["lines"]}
 
 
 def test_hostile_lines_are_text(samples: Samples) -> None:
