@@ -51,7 +51,9 @@ def _errors(api_url: str, folder: Path, workers: int) -> list[float]:
     _, whole, *halved = (_graph(api_url, run_id) for run_id in done.stdout.split())
     saved = critical_path(whole).tasks["save_half_s"].groupby(whole.nodes["label"]).first()
     took = _seconds(whole)
-    return [abs(saved[task] - (took - _seconds(graph))) / took for task, graph in zip(SECONDS, halved, strict=True)]
+    return [
+        abs(float(saved[task]) - (took - _seconds(graph))) / took for task, graph in zip(SECONDS, halved, strict=True)
+    ]
 
 
 def _graph(api_url: str, run_id: str) -> FlowRunGraph:

@@ -55,6 +55,7 @@ def _group_button(key: str, picture: Picture, layout: Layout | None, selected: s
         is_open=is_open,
         too_many=not is_open and len(picture.boxes) + len(members) > LIMIT,
         on_click=lambda: _fold(key, picture, layout, group, _without(picture, group) if is_open else _with(group)),
+        shortcut="O",
     )
 
 
@@ -78,12 +79,14 @@ def all_button(key: str, picture: Picture, graph: FlowRunGraph) -> None:
     if state.folding() != Folding():
         st.button(
             "Fold all", icon=":material/unfold_less:", type="tertiary", key=f"{key}-fold-all",
-            on_click=lambda: _fold_all(Folding()), help="One box for tasks that play the same part.",
+            on_click=lambda: _fold_all(Folding()), shortcut="U",
+            help="One box for tasks that play the same part: U on the keyboard.",
         )  # fmt: skip
     elif len(picture.boxes) < len(graph.nodes) <= LIMIT:
         st.button(
             "Unfold all", icon=":material/unfold_more:", type="tertiary", key=f"{key}-unfold-all",
-            on_click=lambda: _fold_all(Folding(opened=(ALL,))), help="A box for every task.",
+            on_click=lambda: _fold_all(Folding(opened=(ALL,))), shortcut="U",
+            help="A box for every task: U on the keyboard.",
         )  # fmt: skip
 
 
@@ -119,7 +122,10 @@ def _fold_all(folding: Folding) -> None:
 
 def fit_button() -> None:
     """Show the whole graph again."""
-    st.button("Fit", icon=":material/fit_screen:", on_click=_fit, type="tertiary", help="Show the whole graph again.")
+    st.button(
+        "Fit", icon=":material/fit_screen:", on_click=_fit, type="tertiary", shortcut="F",
+        help="Show the whole graph again: F on the keyboard.",
+    )  # fmt: skip
 
 
 def _fit() -> None:
@@ -127,6 +133,9 @@ def _fit() -> None:
     st.session_state["fitted"] = st.session_state.get("fitted", 0) + 1
 
 
-def _button(label: str, *, is_open: bool, too_many: bool, on_click: Callable[[], None]) -> None:
+def _button(
+    label: str, *, is_open: bool, too_many: bool, on_click: Callable[[], None], shortcut: str | None = None
+) -> None:
     icon = ":material/unfold_less:" if is_open else ":material/unfold_more:"
-    st.button(label, icon=icon, on_click=on_click, disabled=too_many, help=TOO_MANY if too_many else None)
+    meaning = TOO_MANY if too_many else None
+    st.button(label, icon=icon, on_click=on_click, disabled=too_many, help=meaning, shortcut=shortcut)

@@ -15,7 +15,7 @@ from flowdag.analysis.grouping import Picture
 from flowdag.analysis.layout import Layout
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
-from flowdag.ui import details, insights, live, state
+from flowdag.ui import details, insights, keyboard, live, state
 from flowdag.ui.along import path_buttons
 from flowdag.ui.boxes import Paint
 from flowdag.ui.controls import Chosen, pick_trace, pick_view
@@ -24,20 +24,22 @@ from flowdag.ui.folding import all_button, boxes_of, fit_button, fold_buttons, h
 from flowdag.ui.legend import legend, shade
 from flowdag.ui.text import html
 from flowdag.ui.theme import is_dark
-from flowdag.ui.timings import lift, timings
+from flowdag.ui.timings import by_name_is_open, lift, timings
+from flowdag.ui.usual import compared, usual_details
 
 DETAILS_HEIGHT = 300
 
 
 def workbench(tenant_id: str, shown: Shown) -> None:
     """The graph on the left; details of what is selected, and the tables, on the right."""
+    keyboard.listen()
     top = st.container()
     left, right = st.columns([0.62, 0.38], gap="small")
     box = right.container(border=True, height=DETAILS_HEIGHT, key="details", gap="xxsmall")
     with live.turn():
         seen = _graph_and_tables(tenant_id, shown, Places(top, left, right, box))
     with box:  # may ask Prefect
-        _details(tenant_id, seen)
+        _details(tenant_id, seen, follows=shown.next_due is not None and live.is_on())
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,17 @@ class Places:
 
 @dataclass(frozen=True)
 class Seen:
-    """What is on the page: the graph of the chosen attempts, its picture, its critical path; what is selected."""
+    """What is on the page: the graph of the chosen attempts, its picture, its critical path; what is selected.
+
+    compared: whether the runs before it were known when it was drawn.
+    """
 
     graph: FlowRunGraph
     picture: Picture
     path: CriticalPath
     selected: str | None
+    attempt: int | None
+    compared: bool
 
 
 def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> Seen:
@@ -75,6 +82,7 @@ def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> Seen:
     path = cache.critical_path(tenant_id, graph.run.id, graph.as_of, chosen.attempt, graph)
     with places.top:
         insights.tiles(graph, path)
+    before = compared(tenant_id, graph, chosen.attempt)
     layout = held_in_place(key, drawing)
     selected = _selected(graph, drawing.picture)
     with row:
@@ -86,8 +94,8 @@ def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> Seen:
         fold_buttons(key, graph, drawing.picture, layout, selected)
         path_buttons(path, selected, _click)
     with places.right:
-        timings(tenant_id, graph, drawing, chosen.attempt, selected)
-    return Seen(graph, drawing.picture, path, selected)
+        timings(tenant_id, graph, drawing, chosen.attempt, selected, before)
+    return Seen(graph, drawing.picture, path, selected, chosen.attempt, before is not None)
 
 
 def _graph(
@@ -120,13 +128,19 @@ def _click(box: str) -> None:
     lift(box)
 
 
-def _details(tenant_id: str, seen: Seen) -> None:
-    if seen.selected is None:
-        details.run_details(seen.graph)
-    elif seen.selected in seen.graph.nodes.index:
-        details.task_details(tenant_id, seen.graph, seen.path, seen.selected, _click, _leave)
+def _details(tenant_id: str, seen: Seen, *, follows: bool) -> None:
+    graph, selected = seen.graph, seen.selected
+    if selected is None:
+        place = details.run_details(graph)
+    elif selected in graph.nodes.index:
+        place = details.task_details(tenant_id, graph, seen.path, selected, _click, _leave)
     else:
-        details.group_details(seen.graph, seen.picture, seen.path, seen.selected, _leave)
+        place = details.group_details(graph, seen.picture, seen.path, selected, _leave)
+    members = None if selected is None else seen.picture.members.get(selected, (selected,))
+    with place:
+        usual_details(tenant_id, graph, seen.attempt, members, follows=follows)
+    if not seen.compared and by_name_is_open() and compared(tenant_id, graph, seen.attempt):
+        st.rerun()  # that table was drawn without
 
 
 def _leave() -> None:

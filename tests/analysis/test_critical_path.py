@@ -304,7 +304,7 @@ def test_a_pause() -> None:
 # Exact on all
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(graph=graphs())
 def test_segments_tile_whatever_the_server_tells(graph: FlowRunGraph) -> None:
     path = critical_path(graph)
@@ -315,7 +315,7 @@ def test_segments_tile_whatever_the_server_tells(graph: FlowRunGraph) -> None:
     assert path.tasks.index.equals(graph.nodes.index)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(graph=dags())
 def test_segments_tile_dags(graph: FlowRunGraph) -> None:
     assert_tiles(graph, critical_path(graph))
@@ -351,7 +351,7 @@ def runs(draw: st.DrawFn) -> FlowRunGraph:
     return built(Flow(None if running else 10, "RUNNING" if running else "COMPLETED"), *ran, as_of=13)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(graph=runs())
 def test_segments_tile_runs_with_ties_nesting_and_retries(graph: FlowRunGraph) -> None:
     path = critical_path(graph)
@@ -365,7 +365,7 @@ def test_segments_tile_runs_with_ties_nesting_and_retries(graph: FlowRunGraph) -
             assert end <= facts["start"] + wall
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(graph=runs())
 def test_savings_are_no_longer_than_the_work(graph: FlowRunGraph) -> None:
     tasks = critical_path(graph).tasks
