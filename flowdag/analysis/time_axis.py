@@ -13,6 +13,7 @@ Stretch = tuple[float, float]  # seconds from the run's start
 
 CUT_SHARE, CUT_S = 0.08, 1.0  # of what is shown, and in seconds: shorter stretches are not worth a cut
 CUT_WIDTH = 0.02  # of what is left: what a cut takes on the axis
+LEAST = 1e-6
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 
 
@@ -61,7 +62,7 @@ def time_axis(start: float, end: float, idle: Sequence[Stretch] = ()) -> TimeAxi
     shown = ((max(a, start), min(b, end)) for a, b in idle)
     cuts = tuple((a, b) for a, b in shown if b - a >= max(CUT_SHARE * length, CUT_S))
     left = length - sum(b - a for a, b in cuts)
-    if not cuts or left <= 0:
+    if not cuts or left <= LEAST * length:  # nothing would be left
         return TimeAxis((start, start + length), (0.0, length))
     real, drawn = [start], [0.0]
     for a, b in cuts:

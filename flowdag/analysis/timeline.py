@@ -170,8 +170,9 @@ def _tried(graph: FlowRunGraph, told: _Nodes) -> list[Pieces]:
 def _subflows(graph: FlowRunGraph, told: _Nodes) -> list[Pieces]:
     """The states of the subflows whose states are known: attempts, pauses, and what lies between."""
     found = graph.nodes.index.get_indexer(pd.Index(graph.states["flow_run_id"]))
-    known = (found >= 0) & ~np.isnat(told.start)[found]
-    states, place = graph.states[known], found[known]
+    known = np.flatnonzero(found >= 0)
+    known = known[~np.isnat(told.start[found[known]])]
+    states, place = graph.states.iloc[known], found[known]
     if not len(place):
         return []
     first, last = _ends_of_runs(place)

@@ -120,12 +120,12 @@ def _rects(marks: pd.DataFrame, scale: Scales, *, stroke: bool = True) -> Layer 
     if marks.empty:
         return None
     return (
-        alt.Chart(marks)
+        alt.Chart(marks.assign(said=marks["name"] + ": " + marks["what"] + ", " + marks["lasted"]))
         .mark_rect(strokeWidth=1 if stroke else 0, clip=True)
         .encode(
             x=scale.x("x"), x2="x1:Q", y=scale.y("y"), y2="y1:Q",
             fill=alt.Fill("fill:N", scale=None), stroke=alt.Stroke("stroke:N", scale=None),
-            opacity=alt.Opacity("opacity:Q", scale=None), tooltip=TOOLTIP,
+            opacity=alt.Opacity("opacity:Q", scale=None), tooltip=TOOLTIP, description="said:N",
         )
     )  # fmt: skip
 
@@ -133,12 +133,14 @@ def _rects(marks: pd.DataFrame, scale: Scales, *, stroke: bool = True) -> Layer 
 def _stripes(rows: pd.DataFrame, scale: Scales, dark: bool, *, interactive: bool) -> Layer:
     """A stripe a row, to click on: every other one is shaded. What is dragged over them is zoomed to."""
     shade = np.where(rows["chosen"], STRIPES[dark], np.where(np.arange(len(rows)) % 2, STRIPES[dark], "transparent"))
-    data = rows.assign(begin=0.0, end=scale.axis.width, shade=shade)
+    said = rows["name"] + ", row: " + rows["what"]
+    data = rows.assign(begin=0.0, end=scale.axis.width, shade=shade, said=said)
     stripes = (
         alt.Chart(data)
         .mark_rect()
         .encode(
             x=scale.x("begin"), x2="end:Q", y=scale.y("y"), y2="y1:Q", fill=alt.Fill("shade:N", scale=None),
+            description="said:N",
             tooltip=[alt.Tooltip("name:N", title="Name"), alt.Tooltip("what:N", title="In all")],
         )
     )  # fmt: skip
