@@ -41,7 +41,7 @@ def test_from_the_failure_to_its_log_lines(theme: str, page: Page, app_url: str,
 
 
 def test_among_the_lines(page: Page, app_url: str, samples: Samples, tmp_path: Path) -> None:
-    """Earlier lines come above those in sight; a word narrows them; a file has all that match; a name chooses a task."""
+    """Earlier lines come above those in sight; a word narrows them; a file has what matches; a name chooses."""
     visit(page, app_url, "logs", tenant="globex", run=samples.runs["wide"])
     expect(lines(page)).to_have_count(300)
     log = page.get_by_role("log")
