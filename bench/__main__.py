@@ -18,7 +18,8 @@ from pathlib import Path
 
 from bench.figures import Figure
 
-PARTS = [part for part in ("reading", "computing", "saving", "drawing", "live") if find_spec(f"bench.{part}")]
+NAMES = ("reading", "computing", "saving", "drawing", "timeline", "live")
+PARTS = [part for part in NAMES if find_spec(f"bench.{part}")]
 TITLES = ("part", "what", "size", "value", "unit", "ratio", "beside", "must hold", "holds")
 RIGHT = ("size", "value", "ratio")
 

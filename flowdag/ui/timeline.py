@@ -15,6 +15,8 @@ from flowdag.analysis.attempts import of_attempt
 from flowdag.analysis.grouping import Folding
 from flowdag.analysis.time_axis import Stretch, TimeAxis, time_axis
 from flowdag.analysis.timeline_rows import RowView, Sort
+from flowdag.looks.timeline_marks import Scene, in_sight
+from flowdag.looks.words import duration, html
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.ui import details, live, state
@@ -24,10 +26,9 @@ from flowdag.ui.controls import pick_attempt
 from flowdag.ui.filters import pick_filter
 from flowdag.ui.folding import fold_buttons
 from flowdag.ui.load_chart import load_chart
-from flowdag.ui.text import duration, html, zone
+from flowdag.ui.text import zone
 from flowdag.ui.theme import is_dark
 from flowdag.ui.timeline_chart import PICK, ZOOM, moment, timeline_chart
-from flowdag.ui.timeline_marks import Scene, in_sight
 
 PAGE = 100  # rows: more nobody looks through, and the chart gets slow
 SHORTEST = 0.004  # of the axis: who drags less than this has clicked
@@ -70,7 +71,7 @@ def timeline_view(tenant_id: str, shown: Shown) -> None:
 
 def _picture(
     tenant_id: str, shown: Shown, left: DeltaGenerator, box: DeltaGenerator
-) -> tuple[FlowRunGraph, Callable[[], None]]:
+) -> tuple[FlowRunGraph, Callable[[], object]]:
     with left.container(horizontal=True, vertical_alignment="center", gap="small"):
         wanted = _pick(shown.graph)
         aside = st.container(horizontal=True, vertical_alignment="center", width="content")
@@ -98,7 +99,7 @@ def _picture(
             fold_buttons("timeline", graph, rows.picture, None, selected)
         elif selected:
             _fold_button(graph, selected)
-    show: Callable[[], None]
+    show: Callable[[], object]
     if selected is None:
         show = partial(details.run_details, graph)
     elif selected in graph.nodes.index:
