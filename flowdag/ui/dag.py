@@ -19,8 +19,8 @@ from flowdag.analysis.grouping import Picture
 from flowdag.analysis.layout import Direction, Layout
 from flowdag.analysis.layout.layered import Point
 from flowdag.analysis.path_picture import Pair
-from flowdag.ui import boxes
-from flowdag.ui.boxes import Paint
+from flowdag.looks import boxes
+from flowdag.looks.boxes import Paint
 
 LINE = {False: "#8A90A0", True: "#7C8394"}
 DASHES = {"wait_for": [2, 5], "doubtful": [9, 7], "order": [1, 6]}

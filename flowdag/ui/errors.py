@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.errors import FragmentHandledException
 
 from flowdag.errors import FlowdagError
-from flowdag.ui.text import clean
+from flowdag.looks.words import clean
 
 log = logging.getLogger(__name__)
 

@@ -12,13 +12,14 @@ from flowdag import cache
 from flowdag.analysis.attempts import attempts
 from flowdag.analysis.failures import Alike, Cause, Failures, without_prefect
 from flowdag.analysis.retries import Retried
+from flowdag.looks.states import sign
+from flowdag.looks.words import duration, html, shorten
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.ui import details, state
 from flowdag.ui.errors import in_place, plain
 from flowdag.ui.tables import Number, Text, selectable
-from flowdag.ui.text import clock, duration, html, shorten
-from flowdag.ui.theme import sign
+from flowdag.ui.text import clock
 
 CAUSES, OPEN, NAMES, SENTENCES = 10, 3, 6, 5  # how many are shown at first; of how many the log lines are open
 LONGEST = 60  # characters of a name on a button

@@ -10,9 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from flowdag.analysis.matching import Filter
+from flowdag.looks.states import words
+from flowdag.looks.words import clean
 from flowdag.ui.sidebar import STATES
-from flowdag.ui.text import clean
-from flowdag.ui.theme import words
 
 Shade = Literal["state", "duration", "wait", "tag"]
 SHADES: dict[str, Shade] = {shade.capitalize(): shade for shade in get_args(Shade)}

@@ -9,8 +9,8 @@ import streamlit as st
 
 from flowdag.analysis.critical_path import CriticalPath
 from flowdag.analysis.findings import Finding, best_saving, findings
+from flowdag.looks.words import duration, html, percent
 from flowdag.model import FlowRunGraph
-from flowdag.ui.text import duration, html, percent
 
 MOST = 3  # findings: the costliest
 TITLES = {

@@ -9,11 +9,12 @@ import streamlit as st
 
 from flowdag.analysis.grouping import Picture
 from flowdag.analysis.shades import duration_classes, shared_classes, tag_classes
-from flowdag.ui.boxes import ON_PATH
+from flowdag.looks.boxes import ON_PATH
+from flowdag.looks.states import Look, look
+from flowdag.looks.words import html
 from flowdag.ui.filters import Shade
 from flowdag.ui.shading import Shading, by_duration, by_tag
-from flowdag.ui.text import html
-from flowdag.ui.theme import Look, is_dark, look
+from flowdag.ui.theme import is_dark
 
 
 def legend(picture: Picture, shades: Iterable[tuple[Look, str]] = ()) -> None:

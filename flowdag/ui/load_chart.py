@@ -12,10 +12,10 @@ import pandas as pd
 from flowdag.analysis.concurrency import COUNTED, between, most_between, peak
 from flowdag.analysis.time_axis import TimeAxis
 from flowdag.analysis.timeline import Timeline
-from flowdag.ui.bar_looks import FAINT, INK, LINES, of_part
-from flowdag.ui.theme import look
+from flowdag.looks.bars import FAINT, INK, LINES, of_part
+from flowdag.looks.states import look
+from flowdag.looks.timeline_marks import when
 from flowdag.ui.timeline_chart import Layer, Scales, in_plain, moment, zoom
-from flowdag.ui.timeline_marks import when
 
 CELLS: Final = 500
 TALL: Final = {"running": 44.0, "waiting": 32.0}

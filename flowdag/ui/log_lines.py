@@ -11,9 +11,11 @@ from typing import Any
 
 import streamlit as st
 
+from flowdag.looks.states import look
+from flowdag.looks.words import clean
 from flowdag.prefect_api.log_pages import LogLine
-from flowdag.ui.text import clean, zone
-from flowdag.ui.theme import is_dark, look
+from flowdag.ui.text import zone
+from flowdag.ui.theme import is_dark
 
 LONGEST = 6000  # characters of a message; the whole is in the download
 LEVELS = (  # from this level on: sign, and the state whose colour it has

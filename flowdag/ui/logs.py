@@ -11,6 +11,7 @@ import streamlit as st
 
 from flowdag import cache
 from flowdag.jobs import GivenUp, Job
+from flowdag.looks.words import html
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.prefect_api.log_pages import LogLine
@@ -18,7 +19,6 @@ from flowdag.prefect_api.logs import Around, Lines
 from flowdag.ui import state
 from flowdag.ui.log_files import download
 from flowdag.ui.log_lines import log_lines
-from flowdag.ui.text import html
 from flowdag.ui.waiting import waited
 
 FIRST, STEP, MOST = 300, 500, 3000  # lines at first, more at a time, and at most: a browser is quick up to there

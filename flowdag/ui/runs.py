@@ -12,12 +12,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from flowdag import cache
+from flowdag.looks.states import sign
+from flowdag.looks.words import duration
 from flowdag.model import FAILURES, FlowRun
 from flowdag.prefect_api.flow_runs import RunQuery
 from flowdag.tenants import Tenant
 from flowdag.ui import state, tables
-from flowdag.ui.text import duration, zone
-from flowdag.ui.theme import sign
+from flowdag.ui.text import zone
 
 TABLE_HEIGHT = 540
 SAMPLE = 1000  # runs whose durations make median and p95

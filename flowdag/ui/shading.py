@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from flowdag.ui.text import clean, shorten
-from flowdag.ui.theme import Look
+from flowdag.looks.states import Look
+from flowdag.looks.words import clean, shorten
 
 Colours = tuple[str, str, str]  # fill, border, text
 

@@ -10,12 +10,13 @@ import streamlit as st
 
 from flowdag import cache
 from flowdag.errors import FlowdagError, RunNotFound, UnknownTenant
+from flowdag.looks.states import look
+from flowdag.looks.words import clean, duration
 from flowdag.model import FlowRun
 from flowdag.prefect_api.flow_runs import PAGE, RunQuery
 from flowdag.tenants import Tenant
 from flowdag.ui import state
-from flowdag.ui.text import ago, clean, duration
-from flowdag.ui.theme import look
+from flowdag.ui.text import ago
 
 WINDOWS = {
     "1 hour": timedelta(hours=1),

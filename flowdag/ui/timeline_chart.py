@@ -16,13 +16,11 @@ import numpy as np
 import pandas as pd
 
 from flowdag.analysis.time_axis import TimeAxis
-from flowdag.model import FlowRunGraph
-from flowdag.ui.bar_looks import CUT, FAILED_SIGN, FAINT, INK, LINES, STRIPES, BarLook
-from flowdag.ui.boxes import ON_PATH, SELECTED
-from flowdag.ui.text import duration
-from flowdag.ui.theme import look
-from flowdag.ui.timeline_dense import STRIP, many_marks, path_marks
-from flowdag.ui.timeline_marks import (
+from flowdag.looks.bars import CUT, FAILED_SIGN, FAINT, INK, LINES, STRIPES, BarLook
+from flowdag.looks.boxes import ON_PATH, SELECTED
+from flowdag.looks.states import look
+from flowdag.looks.timeline_dense import STRIP, many_marks, path_marks
+from flowdag.looks.timeline_marks import (
     LABELS,
     TOP,
     Place,
@@ -34,6 +32,8 @@ from flowdag.ui.timeline_marks import (
     places,
     row_marks,
 )
+from flowdag.looks.words import duration
+from flowdag.model import FlowRunGraph
 
 Layer = Any  # Altair's methods do not tell what they return
 PICK, ZOOM = "pick", "zoom"

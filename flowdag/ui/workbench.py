@@ -13,16 +13,16 @@ from flowdag.analysis.critical_path import CriticalPath
 from flowdag.analysis.drawing import Drawing, View
 from flowdag.analysis.grouping import Picture
 from flowdag.analysis.layout import Layout
+from flowdag.looks.boxes import Paint
+from flowdag.looks.words import html
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.ui import details, insights, keyboard, live, state
 from flowdag.ui.along import path_buttons
-from flowdag.ui.boxes import Paint
 from flowdag.ui.controls import Chosen, pick_trace, pick_view
 from flowdag.ui.dag import dag
 from flowdag.ui.folding import all_button, boxes_of, fit_button, fold_buttons, held_in_place
 from flowdag.ui.legend import legend, shade
-from flowdag.ui.text import html
 from flowdag.ui.theme import is_dark
 from flowdag.ui.timings import by_name_is_open, lift, timings
 from flowdag.ui.usual import compared, usual_details

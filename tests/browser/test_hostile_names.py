@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from flowdag.ui.text import clean
+from flowdag.looks.words import clean
 from tests.browser.driving import (
     cells,
     click_row,

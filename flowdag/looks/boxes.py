@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from flowdag.ui.text import clean, duration, fitting, percent
-from flowdag.ui.theme import Look, look
+from flowdag.looks.states import Look, look
+from flowdag.looks.words import clean, duration, fitting, percent
 
 SIDES = 30.0  # pixels beside a name in its box: margins, borders and the sign
 CHARACTER = 7.2  # pixels a character of a container's duration takes

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from flowdag.analysis.lanes import at_once
-from flowdag.ui.bar_looks import INK, of_part
-from flowdag.ui.text import clean, duration
-from flowdag.ui.timeline_marks import BARS, DIMMED, NARROWEST, Place, Scene, on_axis, when
+from flowdag.looks.bars import INK, of_part
+from flowdag.looks.timeline_marks import BARS, DIMMED, NARROWEST, Place, Scene, on_axis, when
+from flowdag.looks.words import clean, duration
 
 CELLS, MOST_CELLS = 240, 6000  # stretches of time for which is told how many there were: in a row, in all
 ABOVE, BELOW = 26.0, 12.0  # pixels: what runs, what waits

@@ -15,10 +15,10 @@ from flowdag.analysis.lanes import lanes
 from flowdag.analysis.time_axis import TimeAxis
 from flowdag.analysis.timeline import Timeline
 from flowdag.analysis.timeline_rows import Rows
+from flowdag.looks.bars import BarLook, of_part
+from flowdag.looks.boxes import ON_PATH
+from flowdag.looks.words import clean, duration, fitting
 from flowdag.model import FAILURES
-from flowdag.ui.bar_looks import BarLook, of_part
-from flowdag.ui.boxes import ON_PATH
-from flowdag.ui.text import clean, duration, fitting
 
 LABELS: Final = 200.0  # pixels: the names on the left
 TOP: Final = 48.0  # the times, and the critical path
