@@ -148,6 +148,17 @@ def test_what_was_given_a_failure_and_failed() -> None:
     assert told(failures(graph, {})) == [{"first": "first", "failed": ["second"]}]
 
 
+def test_a_subflow_that_was_given_a_failure() -> None:
+    """What failed inside it had been given it too."""
+    graph = run_of(
+        task("first", "failed", 1),
+        task("load", "failed", 5, flow_run_id="etl"),
+        task("etl-call", "failed", 6, ["first"]),
+        subflows=[subflow("etl", "failed", 6)],
+    )
+    assert told(failures(graph, {})) == [{"first": "first", "failed": ["load"], "around": ["etl"]}]
+
+
 def test_several_causes_in_order_of_time_and_what_both_stopped() -> None:
     """What two failures have stopped is told of the first."""
     graph = run_of(

@@ -5,11 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.driving import main, query, settle, until, visit
 from tests.sample_runs import HOSTILE_NAMES, MARKDOWN, MARKUP
 from tests.samples import Samples
+
+
+@pytest.fixture(scope="module", autouse=True)
+def begun(browser: Browser, app_url: str) -> None:
+    """Streamlit tells the very first viewer of a server that no page but the first one exists."""
+    page = browser.new_page()
+    visit(page, app_url, tenant="odd")
+    page.close()
 
 
 def lines(page: Page) -> Locator:
@@ -68,7 +76,7 @@ def test_among_the_lines(page: Page, app_url: str, samples: Samples, tmp_path: P
 
     main(page).get_by_placeholder("Words of a line").fill("")
     main(page).get_by_placeholder("Words of a line").press("Enter")
-    until(page, lambda: lines(page).count() > 300, "all lines")
+    expect(lines(page)).to_have_count(300)
     lines(page).get_by_role("button", name="rank-customers").last.click()
     expect(main(page)).to_contain_text("Chosen: rank-customers")
     assert query(page)["task"]
