@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import TimeoutError as StillRunning
@@ -24,8 +25,14 @@ class GivenUp(Exception):
 class Job(Generic[T]):
     """A read in the portal's event loop. Threads wait for it in small steps, and look how far it is."""
 
-    def __init__(self, portal: BlockingPortal, read: Callable[[Progress], Awaitable[T]]) -> None:
+    def __init__(
+        self,
+        portal: BlockingPortal,
+        read: Callable[[Progress], Awaitable[T]],
+        forgotten_after_s: float = FORGOTTEN_AFTER_S,
+    ) -> None:
         self.reached: Reached | None = None
+        self._forgotten_after_s = forgotten_after_s
         self._asked_at = time.monotonic()
         self._scope: anyio.CancelScope | None = None
         self._future = portal.start_task_soon(self._run, read)
@@ -37,8 +44,12 @@ class Job(Generic[T]):
 
     def _tell(self, reached: Reached) -> None:
         self.reached = reached
-        if self._scope and time.monotonic() - self._asked_at > FORGOTTEN_AFTER_S:
+        if self._scope and time.monotonic() - self._asked_at > self._forgotten_after_s:
             self._scope.cancel()
+
+    def stop(self) -> None:
+        """Give the read up at its next step, whoever waits for it."""
+        self._asked_at = -math.inf
 
     def is_done(self, within_s: float) -> bool:
         """Wait a little, and say whether the read has ended, well or not."""

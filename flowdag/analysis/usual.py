@@ -102,6 +102,21 @@ def usual(graph: FlowRunGraph, before: History) -> Usual:
     )
 
 
+def earlier_work(graph: FlowRunGraph, node: str, before: History, *, by_place: bool) -> list[float]:
+    """The `run_s` of a node's task name in each run before that had it (their median), the earliest first.
+
+    by_place: of those in the node's place only.
+    """
+    nodes = graph.nodes
+    tasks = _facts(nodes, np.zeros(len(nodes), "int64"), nodes["start"])
+    own = tasks.loc[node]
+    same = before.tasks[before.tasks["compared"] & (before.tasks["task_name"] == own["task_name"])]
+    if by_place:
+        same = same[(same["many"] == own["many"]) & (same["place"] == own["place"])]
+    by_run: list[float] = same.groupby("run")["run_s"].median().sort_index(ascending=False).tolist()
+    return by_run
+
+
 def standing(value: float, others: Array, *, can_be_shorter: bool = True) -> Standing:
     """Where one value stands. What has not completed cannot be called shorter: it may just not be done."""
     one = np.zeros(1, "int64")

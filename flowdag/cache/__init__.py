@@ -31,6 +31,7 @@ from flowdag.cache.runs import (
 )
 from flowdag.cache.task_details import artifacts_of, log_lines
 from flowdag.cache.timelines import timeline, timeline_rows
+from flowdag.cache.usual import runs_before, usual
 
 __all__ = [
     "Asked",
@@ -56,6 +57,7 @@ __all__ = [
     "run_count",
     "running_at",
     "runs",
+    "runs_before",
     "tail",
     "task_counts",
     "task_names",
@@ -63,4 +65,5 @@ __all__ = [
     "timeline",
     "timeline_rows",
     "timings",
+    "usual",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from flowdag import cache
 from flowdag.analysis.critical_path import CriticalPath
@@ -35,15 +36,18 @@ def state_badge(state_type: str, state_name: str) -> str:
     return f'<span class="fd-state" style="{style}">{shown.sign} {html(words(state_name))}</span>'
 
 
-def run_details(graph: FlowRunGraph) -> None:
-    """The run's own facts: when, who, from where, with which parameters."""
+def run_details(graph: FlowRunGraph) -> DeltaGenerator:
+    """The run's own facts: when, who, from where, with which parameters. Returns the place for what is usual."""
     run = graph.run
-    st.html('<p class="fd-title">The run</p>' + facts(_run_facts(run, graph)))
+    st.html('<p class="fd-title">The run</p>')
+    place = st.container(gap=None)
+    st.html(facts(_run_facts(run, graph)))
     if run.parameters:
         st.html('<p class="fd-sub">Parameters</p>')
         st.code(_pretty(run.parameters), language="json", wrap_lines=True)
     for note in graph.notes:
         st.html(f'<p class="fd-note">{html(note)}</p>')
+    return place
 
 
 def _run_facts(run: FlowRun, graph: FlowRunGraph) -> list[tuple[str, object]]:
@@ -67,11 +71,12 @@ def _run_facts(run: FlowRun, graph: FlowRunGraph) -> list[tuple[str, object]]:
 
 def group_details(
     graph: FlowRunGraph, picture: Picture, path: CriticalPath, group: str, leave: Callable[[], None]
-) -> None:
-    """A group of task runs: how many, how long."""
+) -> DeltaGenerator:
+    """A group of task runs: how many, how long. Returns the place for what is usual."""
     members = graph.nodes.loc[list(picture.members[group])]
     states = members["state_name"].value_counts()
     _title(html(" + ".join(members["task_name"].unique())), leave)
+    place = st.container(gap=None)
     st.html(
         facts(
             [
@@ -84,6 +89,7 @@ def group_details(
             ]
         )
     )
+    return place
 
 
 def task_details(
@@ -93,10 +99,14 @@ def task_details(
     node: str,
     select: Callable[[str], None],
     leave: Callable[[], None],
-) -> None:
-    """One task run or subflow. Facts come first, what must be asked of Prefect last."""
+) -> DeltaGenerator:
+    """One task run or subflow. Facts come first, what must be asked of Prefect last.
+
+    Returns the place for what is usual.
+    """
     row: dict[Any, Any] = graph.nodes.loc[[node]].to_dict("records")[0]
     _title(f"{html(row['label'])} {state_badge(row['state_type'], row['state_name'])}", leave)
+    place = st.container(gap=None)
     st.html(facts([*_task_facts(row, graph, node), *path_facts(path, node)]))
     _inputs(graph, node, select)
     _tries(graph, node)
@@ -107,6 +117,7 @@ def task_details(
         _artifacts(cache.artifacts_of(tenant_id, owner, task_run))
     with in_place():
         _logs(tenant_id, owner, task_run)
+    return place
 
 
 def _title(inner: str, leave: Callable[[], None]) -> None:

@@ -24,8 +24,11 @@ def places() -> tuple[DeltaGenerator, DeltaGenerator]:
     return left, right.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right")
 
 
-def run_header(shown: Shown) -> None:
-    """Name, state and the few facts that come first; of a run that is followed, whether that goes well."""
+def run_header(shown: Shown, flag: str = "") -> None:
+    """Name, state and the few facts that come first; of a run that is followed, whether that goes well.
+
+    flag: whether the run is usual, as HTML.
+    """
     graph, run = shown.graph, shown.graph.run
     pieces = [
         html(run.flow_name),
@@ -36,7 +39,7 @@ def run_header(shown: Shown) -> None:
     ]
     line = " · ".join(piece for piece in pieces if piece)
     badge = state_badge(run.state_type, run.state_name)
-    st.html(f'<div class="fd-head"><b>{html(run.name)}</b>{badge}<span>{line}</span></div>')
+    st.html(f'<div class="fd-head"><b>{html(run.name)}</b>{badge}<span>{line}</span>{flag}</div>')
     if run.is_over and not graph.complete:
         st.caption(f":material/hourglass_top: {plain(graph.notes[-1])}")
     if shown.problem:

@@ -29,6 +29,11 @@ def live_toggle() -> bool:
     )
 
 
+def is_on() -> bool:
+    """Whether it does, on a page that has the toggle."""
+    return bool(st.session_state.get("live", True))
+
+
 def tick_s() -> float:
     """Seconds between two looks at the run."""
     return float(st.session_state.get(TICK, SHORTEST_S))

@@ -14,6 +14,7 @@ from flowdag.prefect_api.live_watch import Shown
 from flowdag.tenants import Tenant
 from flowdag.ui import header, live, state
 from flowdag.ui.errors import in_words
+from flowdag.ui.usual import compared, short
 
 
 def run_page(tenant: Tenant, shown: Shown, show: Callable[[Shown], None], *, needs_tasks: bool = True) -> None:
@@ -22,6 +23,7 @@ def run_page(tenant: Tenant, shown: Shown, show: Callable[[Shown], None], *, nee
     Where it `needs_tasks` and there are none, why that is so.
     """
     head, aside = header.places()
+    head = head.empty()
     with aside:
         follows = live.live_toggle() if shown.next_due else header.refresh_button(tenant, shown.graph)
     every = live.tick_s() if follows else None
@@ -41,9 +43,18 @@ def _latest(
     with in_words(), live.paced(follows):
         if follows:
             shown = live.latest(tenant_id, shown.graph.run.id)
-        with head:
-            header.run_header(shown)
+        flag = _header(head, tenant_id, shown)
         if needs_tasks and shown.graph.nodes.empty:
             header.say_why_empty(shown.graph)
         else:
             show(shown)
+        if flag != short(compared(tenant_id, shown.graph, None)):  # what it is made of has come in between
+            _header(head, tenant_id, shown)
+
+
+def _header(head: DeltaGenerator, tenant_id: str, shown: Shown) -> str:
+    """Write the head; returns the flag in it."""
+    flag = short(compared(tenant_id, shown.graph, None))
+    with head.container():
+        header.run_header(shown, flag)
+    return flag

@@ -11,26 +11,41 @@ from flowdag.analysis.grouping import Picture
 from flowdag.model import FlowRunGraph
 from flowdag.ui import state, tables
 from flowdag.ui.theme import sign
+from flowdag.ui.usual import Compared, with_history
 
 HEIGHT = 268
+BY_NAME = "By task name"
 LIFTED = "flowdag-lifted"
 SMALL = 1000  # rows: a table of more is not put in another order at every click, as it would be sent anew
 LARGE = 20_000  # rows: a table of more stays on the server, and the browser gets what is in sight
 
 
-def timings(tenant_id: str, graph: FlowRunGraph, drawing: Drawing, attempt: int | None, selected: str | None) -> None:
+def timings(
+    tenant_id: str,
+    graph: FlowRunGraph,
+    drawing: Drawing,
+    attempt: int | None,
+    selected: str | None,
+    before: Compared | None,
+) -> None:
     """Both tables; what is not in sight is not sent. Choosing a row chooses the task, and leaves the order as it is."""
     by_run, by_name = cache.timings(tenant_id, graph.run.id, graph.as_of, attempt, graph)
-    runs, names = st.tabs(["By task run", "By task name"], key="table", bind="query-params")
+    runs, names = st.tabs(["By task run", BY_NAME], key="table", bind="query-params")
     if names.open:
         with names:
-            tables.plain(by_name, tables.TASK_NAME_COLUMNS, key="task-names", height=HEIGHT)
+            told, columns = with_history(by_name, before)
+            tables.plain(told, columns, key="task-names", height=HEIGHT)
             tables.csv_button(by_name, f"{graph.run.name}-task-names", key="task-names-csv")
         return
     with runs:
         found = by_run if drawing.lit is None else by_run[by_run["id"].isin(drawing.lit)].reset_index(drop=True)
         _task_runs(_with_signs(found, graph), drawing.picture, selected)
         tables.csv_button(by_run, f"{graph.run.name}-task-runs", key="task-runs-csv")
+
+
+def by_name_is_open() -> bool:
+    """Whether the table by task name is in sight."""
+    return bool(st.session_state.get("table") == BY_NAME)
 
 
 def lift(box: str) -> None:

@@ -1,0 +1,84 @@
+"""The runs before a run, read in the background, and where the run stands among them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import streamlit as st
+
+from flowdag.analysis.usual import AT_LEAST, LAST, History, Usual, history
+from flowdag.analysis.usual import usual as usual_of
+from flowdag.cache.connection import DAY, connection, portal, tenant_of
+from flowdag.cache.graphs import flow_run
+from flowdag.errors import FlowdagError
+from flowdag.jobs import GivenUp, Job
+from flowdag.model import FlowRunGraph
+from flowdag.prefect_api.recent import Recent, read_recent
+
+HOUR = timedelta(hours=1)
+AGAIN_S = 60.0  # after a failure: a page that follows a run asks every two seconds
+FORGOTTEN_AFTER_S = 60.0  # such a page may look as seldom
+
+
+@dataclass
+class _Held:
+    """The read for one run, or what came of it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    job: Job[Recent] | None = None
+    history: History | None = None
+    problem: FlowdagError | None = None
+    again_at: float = 0.0
+
+
+@st.cache_resource(ttl=HOUR, max_entries=50, show_spinner=False)
+def _before(tenant_id: str, run_id: str) -> _Held:
+    del tenant_id, run_id
+    return _Held()
+
+
+def runs_before(tenant_id: str, run_id: str, *, begin: bool = True) -> History | Job[Recent] | None:
+    """The runs before a run, or the read that is under way; None where none is, and none is to `begin`.
+
+    Never waits. Raises RunNotFound, and for a while what the read raised.
+    """
+    run = flow_run(tenant_id, run_id)
+    held = _before(tenant_id, run_id)
+    with held.lock:
+        if held.problem and time.monotonic() < held.again_at:
+            raise held.problem
+        if held.history is None:
+            if held.job and held.job.is_done(0):
+                _take(held, held.job)
+            elif held.job is None and begin:
+                client, scope = connection(tenant_id).client, tenant_of(tenant_id).scope
+                held.job = Job(
+                    portal(),
+                    lambda tell: read_recent(client, scope, run, last=LAST, at_least=AT_LEAST, progress=tell),
+                    FORGOTTEN_AFTER_S,
+                )
+        return held.history or held.job
+
+
+def _take(held: _Held, job: Job[Recent]) -> None:
+    held.job = held.problem = None
+    try:
+        recent = job.result()
+        held.history = history(recent.runs, recent.tasks, recent.read)
+    except GivenUp:
+        return
+    except FlowdagError as problem:
+        held.problem, held.again_at = problem, time.monotonic() + AGAIN_S
+        raise
+
+
+@st.cache_resource(ttl=DAY, max_entries=100, show_spinner=False)
+def usual(
+    tenant_id: str, run_id: str, as_of: datetime, attempt: int | None, _graph: FlowRunGraph, _before: History
+) -> Usual:
+    """Where the run's graph read at `as_of`, or one attempt, stands among the runs before; it is shared."""
+    del tenant_id, run_id, as_of, attempt
+    return usual_of(_graph, _before)
