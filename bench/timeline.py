@@ -30,12 +30,12 @@ from flowdag.analysis.critical_path import CriticalPath, critical_path
 from flowdag.analysis.time_axis import time_axis
 from flowdag.analysis.timeline import timeline
 from flowdag.analysis.timeline_rows import RowView, arranged
+from flowdag.looks.timeline_marks import Scene, in_sight
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.assemble import assemble
 from flowdag.ui.load_chart import load_chart
 from flowdag.ui.timeline import PAGE
 from flowdag.ui.timeline_chart import timeline_chart
-from flowdag.looks.timeline_marks import Scene, in_sight
 from tests.running_app import running_app
 
 SIZES, SIZE, TURNS = (1_000, 10_000), 10_000, 3

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from flowdag.analysis.lanes import at_once
-from flowdag.looks.bars import INK, of_part
+from flowdag.looks.bars import FAINT, INK, of_part
 from flowdag.looks.timeline_marks import BARS, DIMMED, NARROWEST, Place, Scene, on_axis, when
 from flowdag.looks.words import clean, duration
 
@@ -138,12 +138,13 @@ def _told(scene: Scene, found: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
     names = [_name(fact, labels) for fact in found.itertuples()]
     wait = of_part("queue", "", dark=scene.dark)
     ink = INK[scene.dark]
+    solid = np.where(found["part"] == "flow", FAINT[scene.dark], ink)
     return pd.DataFrame(
         {
             "key": [fact.node if fact.tasks == 1 or not fact.row else fact.row for fact in found.itertuples()],
             **{name: found[name].to_numpy() for name in ("x", "x1", "y", "y1")},
-            "fill": np.where(found["work"], ink, wait.fill),
-            "stroke": np.where(found["work"], ink, wait.stroke),
+            "fill": np.where(found["work"], solid, wait.fill),
+            "stroke": np.where(found["work"], solid, wait.stroke),
             "opacity": 1.0,
             "name": names,
             "what": [f"Critical path: {ON_THE_PATH[part]}" for part in found["part"]],
