@@ -6,6 +6,7 @@ A small component of our own, as no table shows text of many lines. What it is g
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -29,7 +30,7 @@ HTML = """
 <div class="lines" role="log" tabindex="0" aria-label="Log lines"></div>
 """
 CSS = """
-.lines{height:max(20rem,calc(100vh - 15.8rem));overflow:auto;overflow-anchor:none;padding:.35rem 0;
+.lines{height:max(20rem,calc(100vh - 15.8rem));position:relative;overflow:auto;overflow-anchor:none;padding:.35rem 0;
  border:1px solid var(--st-border-color);border-radius:var(--st-base-radius);
  font:.8rem/1.55 var(--st-code-font);color:var(--st-text-color);background:var(--st-background-color)}
 .row{display:grid;grid-template-columns:max-content 6.2rem clamp(6rem,13vw,15rem) minmax(0,1fr);column-gap:.8rem;
@@ -108,7 +109,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   list.replaceChildren(...shown)
   kept.set(list, { rows, asked: data.asked, look: data.look, focus: data.focus })
-  if (data.focus && before?.focus !== data.focus) rows.get(data.focus)?.scrollIntoView({ block: "center" })
+  const goal = before?.focus !== data.focus && rows.get(data.focus)
+  if (goal) list.scrollTop = goal.offsetTop - list.clientHeight / 2
   else if (atEnd && data.follow) list.scrollTop = list.scrollHeight
   else if (anchor && rows.has(anchor[0])) list.scrollTop = rows.get(anchor[0]).offsetTop - from
 }
@@ -128,6 +130,7 @@ def log_lines(
     chosen: Collection[str],
     focus: str | None,
     none: str,
+    begin: datetime | None,
     key: str,
     on_task: Callable[[str], None],
 ) -> None:
@@ -135,9 +138,11 @@ def log_lines(
 
     names: the node and its label by task run (flow run for what flows log). asked: what was asked for; else all begins
     anew. chosen: nodes whose lines are marked. focus: the line to move to. none: what to say where there are no lines.
+    begin: of the run, as lines of another day tell theirs.
     """
     dark = is_dark()
-    many_days = len({line.at.astimezone(zone()).date() for line in lines}) > 1
+    moments = [line.at for line in lines] + ([begin] if begin else [])
+    many_days = len({at.astimezone(zone()).date() for at in moments}) > 1
     data = {
         "lines": [_row(line, names, dark, many_days) for line in lines],
         "chosen": sorted({node for node, _ in (names.get(_owner(line), ("", "")) for line in lines)} & set(chosen)),

@@ -67,7 +67,8 @@ def logs_view(tenant_id: str, shown: Shown) -> None:
         _earlier(window)
     log_lines(
         window.lines, cache.task_names(graph), asked=repr(window.asked), chosen=nodes, focus=window.focus,
-        none=_why_none(graph, asked), key="log-lines", on_task=lambda task: state.choose(task=task),
+        none=_why_none(graph, asked), begin=graph.run.start, key="log-lines",
+        on_task=lambda task: state.choose(task=task),
     )  # fmt: skip
     _later(window, shown)
     with files:  # may take a while

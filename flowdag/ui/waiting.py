@@ -36,7 +36,7 @@ def whole_run(tenant_id: str, run_id: str) -> Shown:
 
 def waited(job: Job[Any], stop: str, *, key: str) -> bool:
     """Whether a read has ended, once it has; False where the viewer has stopped it, by a button with these words."""
-    if st.session_state.get(f"{key}ped") is job:
+    if st.session_state.get(f"{key}-done") is job:
         st.caption(f"Reading was stopped. {job.reached.words if job.reached else ''}")
         return False
     if job.is_done(AT_ONCE_S):
@@ -44,7 +44,7 @@ def waited(job: Job[Any], stop: str, *, key: str) -> bool:
     place = st.empty()
     with place.container(border=True):
         bar = st.progress(0.0, text="Reading…")
-        st.button(stop, icon=":material/stop_circle:", key=key, on_click=_remember, args=(f"{key}ped", job))
+        st.button(stop, icon=":material/stop_circle:", key=key, on_click=_end, args=(key, job))
         while not job.is_done(STEP_S):
             if reached := job.reached:
                 bar.progress(reached.done / reached.in_all if reached.in_all else 0.0, text=f"{reached.words}…")
@@ -52,8 +52,9 @@ def waited(job: Job[Any], stop: str, *, key: str) -> bool:
     return True
 
 
-def _remember(key: str, value: object) -> None:
-    st.session_state[key] = value
+def _end(key: str, job: Job[Any]) -> None:
+    st.session_state[f"{key}-done"] = job
+    job.stop()
 
 
 def _wait(job: Job[Watched], run: tuple[str, str]) -> None:
