@@ -86,7 +86,8 @@ def failures(graph: FlowRunGraph, messages: Mapping[str, str | None]) -> Failure
     alike = _Alike(nodes, messages)
     causes, cause_of = _causes(links, bad, never, _ends(nodes), alike)
     came = _what_came(links, causes, cause_of, bad, never)
-    found = [_cause(graph, group, *kinds, alike) for group, kinds in zip(causes, came, strict=True)]
+    ends = nodes["end"].array
+    found = [_cause(ends[group[0]], group, *kinds, alike) for group, kinds in zip(causes, came, strict=True)]
     if (own := _of_the_run(graph, bad)) is not None:
         found.append(own)
     left = never & ~bad & (cause_of < 0)
@@ -258,12 +259,10 @@ def _what_came(
 
 
 def _cause(
-    graph: FlowRunGraph, group: list[int], failed: list[int], around: list[int], never: list[int], alike: _Alike
+    at: pd.Timestamp, group: list[int], failed: list[int], around: list[int], never: list[int], alike: _Alike
 ) -> Cause:
-    first = alike.one(group)
-    at = graph.nodes["end"].iloc[group[0]]
     ended = None if pd.isna(at) else at.to_pydatetime()
-    return Cause(first, ended, alike.of(failed), alike.of(around), alike.of(never))
+    return Cause(alike.one(group), ended, alike.of(failed), alike.of(around), alike.of(never))
 
 
 def _of_the_run(graph: FlowRunGraph, bad: Flags) -> Cause | None:
