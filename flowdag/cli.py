@@ -96,7 +96,7 @@ def _serve(args: argparse.Namespace) -> int:
     from flowdag.paths import app_root
 
     # -P: a file called streamlit.py in the working directory must not be taken for Streamlit
-    command = [sys.executable, "-P", "-m", "streamlit", "run", str(app_root() / "app.py")]
+    command = [sys.executable, "-P", "-m", "flowdag.ui.streamlit_run", "run", str(app_root() / "app.py")]
     command += ["--server.address", args.host]
     command += ["--server.port", str(args.port)] if args.port else []
     os.execv(sys.executable, command)

@@ -21,7 +21,7 @@ def running_app(folder: Path, script: Path | None = None) -> Iterator[str]:
     """
     port, log = free_port(), folder / "app.log"
     script = script or app_root() / "app.py"
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
+    command = [sys.executable, "-m", "flowdag.ui.streamlit_run", "run", str(script), "--server.headless", "true"]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.fileWatcherType", "none"]
     process = start(command, env=clean_env(folder), cwd=folder, log=log)
     until = time.monotonic() + 60

@@ -135,7 +135,7 @@ def _start_app(demo: _Demo, port: int, api_url: str) -> str:
     secrets = folder / ".streamlit" / "secrets.toml"
     secrets.parent.mkdir(parents=True, exist_ok=True)
     secrets.write_text(SECRETS.format(api_url=api_url))
-    command = [sys.executable, "-P", "-m", "streamlit", "run", str(app_root() / "app.py")]
+    command = [sys.executable, "-P", "-m", "flowdag.ui.streamlit_run", "run", str(app_root() / "app.py")]
     command += ["--server.address=127.0.0.1", f"--server.port={port}", "--server.headless=true"]
     command += ["--browser.gatherUsageStats=false"]
     log = demo.home / "app.log"

@@ -35,7 +35,7 @@ STYLE = """<style>
 .fd-tiles div{display:grid;grid-template-columns:max-content minmax(0,1fr);column-gap:.6rem;align-items:center;
  border:1px solid rgba(128,134,150,.35);border-radius:.5rem;padding:.3rem .7rem}
 .fd-tiles strong{grid-row:span 2;font-size:1.35rem;font-weight:650;font-variant-numeric:tabular-nums}
-.fd-tiles span,.fd-tiles small{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;line-height:1.3}
+.fd-tiles span,.fd-tiles small{line-height:1.25;overflow-wrap:anywhere}
 .fd-tiles span{font-size:.9rem}.fd-tiles small{font-size:.78rem;opacity:.7}
 .fd-legend{display:flex;flex-wrap:wrap;gap:.2rem .9rem;font-size:.8rem;opacity:.92}
 .fd-legend i{display:inline-block;width:1.15rem;height:.8rem;border:1.5px solid;border-radius:.2rem;

@@ -13,7 +13,7 @@ from tests.running_app import running_app
 from tests.samples import Samples
 
 PATHS = {
-    "": "acme nightly",
+    **dict.fromkeys(("", "timeline", "failures", "logs"), "acme nightly"),
     "runs": "Runs of Client Acme",
 }
 
@@ -31,3 +31,4 @@ def test_a_direct_request_in_a_fresh_process(path: str, page: Page, samples: Sam
         expect(picked(page, "Tenant")).to_have_value("Client Acme")
         expect(main(page)).to_contain_text(PATHS[path])
         expect(main(page)).not_to_contain_text("cannot be opened by itself")
+        expect(page.get_by_text("Page not found")).to_have_count(0)
