@@ -10,13 +10,13 @@ import warnings
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from flowdag.analysis.profile import FIGURES, Profile
+from flowdag.analysis.profile import FACTS, FIGURES, Profile
 
 ADDED, REMOVED, MOVED, SAME = "added", "removed", "moved", ""
 SUMS: Final = ("count", "failures", "retries", "total_s", "path_s")  # figures that are 0 where there is no such task
@@ -55,31 +55,22 @@ class Comparison:
         return self.this_us - self.other_us
 
 
-class Pair(NamedTuple):
-    """The key of a part in this run and in the other; None where it is missing."""
+def compare(this: Profile, others: Sequence[Profile]) -> Comparison:
+    """This run beside another one, or beside the medians of several.
 
-    this: str | None
-    other: str | None
-
-
-def compare(this: Profile, other: Profile) -> Comparison:
-    """This run beside another one."""
-    pairs = matched(this.tasks, other.tasks)
-    return _comparison(this, other, pairs, _figures(other.tasks, [pair.other for pair in pairs]))
-
-
-def compare_with_median(this: Profile, others: Sequence[Profile]) -> Comparison:
-    """This run beside the medians of several (one at least).
-
-    A figure of a task is compared with its median over the runs that have the task; it counts as added if less than
-    half of them do. The durations, and what was when, are those of one run, `median_run`: medians would not add up.
+    A figure of a task is compared with its median over the runs that have the task; where less than half of them do, it
+    counts as missing there. The durations, and what was when, are those of one run, `median_run`: medians of parts
+    would not add up.
     """
-    middle = others[median_run(others)]
-    pairs = matched(this.tasks, middle.tasks)
-    own = _medians(this.tasks, others, [pair.this for pair in pairs])
-    gone = _medians(middle.tasks, others, [pair.other if pair.this is None else None for pair in pairs])
-    missing = np.array([pair.this is None for pair in pairs], dtype=bool)
-    return _comparison(this, middle, pairs, np.where(missing[:, None], gone, own))
+    middle = median_run(others)
+    rows, found = _rows(this, others)
+    theirs = _medians([other.tasks for other in others], found)
+    here, there = rows.index.isin(this.tasks.index), ~pd.isna(found[middle])
+    kept = np.flatnonzero(here | there | np.isfinite(theirs[:, 0]))
+    kept = kept[np.argsort(rows["start_s"].to_numpy()[kept], kind="stable")]  # NaN comes last
+    tasks = _tasks(this.tasks, others[middle].tasks, rows.iloc[kept], found[middle][kept], theirs[kept])
+    sides = (this, rows.index[kept]), (others[middle], found[middle][kept])
+    return Comparison(tasks, _shares(*sides), this.whole_us, others[middle].whole_us)
 
 
 def median_run(others: Sequence[Profile]) -> int:
@@ -88,8 +79,23 @@ def median_run(others: Sequence[Profile]) -> int:
     return order[(len(order) - 1) // 2]
 
 
-def matched(this: pd.DataFrame, other: pd.DataFrame) -> list[Pair]:
-    """The parts of two runs (`Profile.tasks`) in pairs, in order of start: those in the same place of the graph.
+def _rows(this: Profile, others: Sequence[Profile]) -> tuple[pd.DataFrame, list[NDArray[np.object_]]]:
+    """The parts of all runs (`FACTS`, by key; those of this run first), and for each other run their keys there."""
+    rows = this.tasks[list(FACTS)]
+    partners = []
+    for other in others:
+        partner = matched(rows, other.tasks)
+        row_of = {theirs: row for row, theirs in partner.items()}
+        new = other.tasks[~other.tasks.index.isin(row_of)][list(FACTS)]
+        if len(new):  # keys that are left are in no row: the same keys are paired first
+            inside = [row_of.get(key, key) for key in new["inside"]]
+            rows = pd.concat([rows, new.assign(inside=pd.Series(inside, new.index, dtype="object"))])
+        partners.append(partner | {key: key for key in new.index})
+    return rows, [np.array([partner.get(row) for row in rows.index], dtype=object) for partner in partners]
+
+
+def matched(this: pd.DataFrame, other: pd.DataFrame) -> dict[str, str]:
+    """Parts of one run and the same in another, by key (`Profile.tasks`): those in the same place of the graph.
 
     What is left is paired by its name and the names around it, then by its name alone, each in order of start.
     """
@@ -104,11 +110,7 @@ def matched(this: pd.DataFrame, other: pd.DataFrame) -> list[Pair]:
             if key not in found and waiting[name]:
                 found[key] = waiting[name].popleft()
         paired = set(found.values())
-    begin = dict(zip(this.index, this["start_s"], strict=True))
-    pairs = [(begin[key], Pair(key, found.get(key))) for key in this.index]
-    late = zip(other.index, other["start_s"], strict=True)
-    pairs += [(start, Pair(None, key)) for key, start in late if key not in paired]
-    return [pair for _, pair in sorted(pairs, key=lambda one: one[0] if one[0] == one[0] else np.inf)]
+    return found
 
 
 def _names(tasks: pd.DataFrame) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -126,54 +128,50 @@ def _names(tasks: pd.DataFrame) -> tuple[dict[str, Any], dict[str, Any], dict[st
     return dict(zip(keys, keys, strict=True)), nested, name
 
 
-def _figures(tasks: pd.DataFrame, keys: Sequence[str | None]) -> Figures:
-    """Rows of `FIGURES` by key; all NaN where there is none."""
-    return tasks[list(FIGURES)].reindex(pd.Index(list(keys), dtype="object")).to_numpy(dtype=np.float64)
+def _at(tasks: pd.DataFrame, keys: NDArray[np.object_] | pd.Index) -> pd.DataFrame:
+    """Rows by key; all NaN where there is none."""
+    return tasks.reindex(pd.Index(keys, dtype="object")).reset_index(drop=True)
 
 
-def _medians(tasks: pd.DataFrame, others: Sequence[Profile], keys: Sequence[str | None]) -> Figures:
+def _medians(tasks: Sequence[pd.DataFrame], keys: Sequence[NDArray[np.object_]]) -> Figures:
     """Rows of `FIGURES`, each the median over the runs that have the part; all NaN where less than half of them do."""
-    found = []
-    for other in others:
-        partner = {pair.this: pair.other for pair in matched(tasks, other.tasks) if pair.this}
-        found.append(_figures(other.tasks, [partner.get(key) if key else None for key in keys]))
-    every = np.stack(found)
+    pairs = zip(tasks, keys, strict=True)
+    every = np.stack([_at(run[list(FIGURES)], known).to_numpy(dtype=np.float64) for run, known in pairs])
     have = np.isfinite(every[:, :, FIGURES.index("count")]).sum(axis=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # where all are NaN, so is the median
         medians = np.nanmedian(every, axis=0)
-    return np.where((have * 2 >= len(others))[:, None], medians, np.nan)
+    return np.where((have * 2 >= len(tasks))[:, None], medians, np.nan)
 
 
-def _comparison(this: Profile, other: Profile, pairs: Sequence[Pair], theirs: Figures) -> Comparison:
-    """`theirs`: the figures of the other side, one row a pair."""
-    mine = _figures(this.tasks, [pair.this for pair in pairs])
-    here, there = _facts(this.tasks, [pair.this for pair in pairs]), _facts(other.tasks, [pair.other for pair in pairs])
-    missing = here["name"].isna()
-    told = here.where(~missing, there)
+def _tasks(
+    this: pd.DataFrame, other: pd.DataFrame, rows: pd.DataFrame, keys: NDArray[np.object_], theirs: Figures
+) -> pd.DataFrame:
+    """keys: of the rows in the other run; theirs: the figures of the other side."""
+    here, there, facts = _at(this, rows.index), _at(other, keys), rows.reset_index(drop=True)
+    around = _around(rows, rows)
+    missing, both = here["name"].isna(), here["name"].notna() & there["name"].notna()
+    moved = both & np.not_equal(_around(here, this), _around(there, other))
     columns = {
-        "task": _labels(told),
-        "inside": told["around"],
-        "change": np.select(
-            [missing, ~np.isfinite(theirs[:, 0]), there["name"].notna() & (here["around"] != there["around"])],
-            [REMOVED, ADDED, MOVED],
-            SAME,
-        ),
+        "task": _labels(facts.assign(around=around)),
+        "inside": around,
+        "change": np.select([missing, ~np.isfinite(theirs[:, 0]), moved], [REMOVED, ADDED, MOVED], SAME),
         "node": here["node"].where(~missing, None),
         **{name: here[name] for name in TIMES},
         **{f"{name}_other": there[name] for name in TIMES},
     }
     for at, name in enumerate(FIGURES):
-        one, two = (np.nan_to_num(side[:, at]) if name in SUMS else side[:, at] for side in (mine, theirs))
+        one, two = here[name].to_numpy(dtype=np.float64), theirs[:, at]
+        if name in SUMS:
+            one, two = np.nan_to_num(one), np.nan_to_num(two)
         columns |= {name: one, f"{name}_other": two, f"{name}_diff": one - two}
-    return Comparison(pd.DataFrame(columns), _shares(this, other, pairs), this.whole_us, other.whole_us)
+    return pd.DataFrame(columns)
 
 
-def _facts(tasks: pd.DataFrame, keys: Sequence[str | None]) -> pd.DataFrame:
-    """Rows of what is told of a part, and `around`: the name of what is around it, or ""; NaN where there is none."""
-    around = tasks["inside"].map(tasks["name"]).astype("object").fillna("")
-    facts = tasks[["name", "after", "node", *TIMES]].assign(around=around)
-    return facts.reindex(pd.Index(list(keys), dtype="object")).reset_index(drop=True)
+def _around(rows: pd.DataFrame, tasks: pd.DataFrame) -> NDArray[np.object_]:
+    """The name of what is around each row, "" for none."""
+    names = dict(zip(tasks.index, tasks["name"], strict=True))
+    return np.array([names.get(key, "") for key in rows["inside"]], dtype=object)
 
 
 def _labels(facts: pd.DataFrame) -> list[str]:
@@ -193,13 +191,13 @@ def _labels(facts: pd.DataFrame) -> list[str]:
     return labels
 
 
-def _shares(this: Profile, other: Profile, pairs: Sequence[Pair]) -> pd.DataFrame:
-    """Time on the path by row and part, the largest difference first."""
+def _shares(*sides: tuple[Profile, NDArray[np.object_] | pd.Index]) -> pd.DataFrame:
+    """Time on the path by row and part, the largest difference first; of each run, the keys of the rows."""
     found: defaultdict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0])
-    for side, spent in enumerate((this.spent, other.spent)):
-        row_of = {pair[side]: row for row, pair in enumerate(pairs) if pair[side]}
-        for key, part, us in spent.itertuples(index=False, name=None):
-            found[row_of[key] if key else -1, part][side] += us
+    for side, (run, keys) in enumerate(sides):
+        row_of = {key: row for row, key in enumerate(keys) if key is not None}
+        for key, part, us in run.spent.itertuples(index=False, name=None):
+            found[-1 if key is None else row_of[key], part][side] += us
     rows = [(row, part, mine, theirs, mine - theirs) for (row, part), (mine, theirs) in found.items()]
     rows.sort(key=lambda share: (-abs(share[4]), share[0], share[1]))
     dtypes = {name: "object" if name == "part" else "int64" for name in SHARES}
