@@ -11,7 +11,7 @@ import streamlit as st
 
 from flowdag.analysis.usual import AT_LEAST, LAST, History, Usual, history
 from flowdag.analysis.usual import usual as usual_of
-from flowdag.cache.connection import DAY, connection, portal, tenant_of
+from flowdag.cache.connection import connection, portal, tenant_of
 from flowdag.cache.graphs import flow_run
 from flowdag.errors import FlowdagError
 from flowdag.jobs import GivenUp, Job
@@ -20,18 +20,20 @@ from flowdag.prefect_api.recent import Recent, read_recent
 
 HOUR = timedelta(hours=1)
 AGAIN_S = 60.0  # after a failure: a page that follows a run asks every two seconds
+KEPT = 4  # graphs of a run: of attempts, or of moments while it goes on
 FORGOTTEN_AFTER_S = 60.0  # such a page may look as seldom
 
 
 @dataclass
 class _Held:
-    """The read for one run, or what came of it."""
+    """The read for one run, or what came of it and was made of it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     job: Job[Recent] | None = None
     history: History | None = None
     problem: FlowdagError | None = None
     again_at: float = 0.0
+    found: dict[tuple[datetime, int | None], Usual] = field(default_factory=dict)
 
 
 @st.cache_resource(ttl=HOUR, max_entries=50, show_spinner=False)
@@ -75,10 +77,12 @@ def _take(held: _Held, job: Job[Recent]) -> None:
         raise
 
 
-@st.cache_resource(ttl=DAY, max_entries=100, show_spinner=False)
-def usual(
-    tenant_id: str, run_id: str, as_of: datetime, attempt: int | None, _graph: FlowRunGraph, _before: History
-) -> Usual:
-    """Where the run's graph read at `as_of`, or one attempt, stands among the runs before; it is shared."""
-    del tenant_id, run_id, as_of, attempt
-    return usual_of(_graph, _before)
+def usual(tenant_id: str, attempt: int | None, graph: FlowRunGraph, before: History) -> Usual:
+    """Where a run's graph, or that of one attempt, stands among the runs before; it is shared."""
+    held, key = _before(tenant_id, graph.run.id), (graph.as_of, attempt)
+    with held.lock:
+        if key not in held.found:
+            while len(held.found) >= KEPT:
+                held.found.pop(next(iter(held.found)))
+            held.found[key] = usual_of(graph, before)
+        return held.found[key]

@@ -37,7 +37,7 @@ RULE = (
 NAME_COLUMNS = {
     "usual": st.column_config.TextColumn("Usual?", help=f"Their total beside that of the runs before. {RULE}"),
     "rank": st.column_config.NumberColumn(
-        "Rank", help="How many of the runs before had a smaller total. 100 %: none had a greater one.", format="percent"
+        "Rank", help="How many of the runs before had a smaller total. 100 %: all had.", format="%.0f %%"
     ),
     "usual_s": st.column_config.NumberColumn(
         "Usually (s)", help="The median of their totals in the runs before. In seconds.", format="%.2f"
@@ -69,7 +69,7 @@ def compared(tenant_id: str, graph: FlowRunGraph, attempt: int | None) -> Compar
 
 
 def _compared(tenant_id: str, graph: FlowRunGraph, attempt: int | None, before: History) -> Compared:
-    found = cache.usual(tenant_id, graph.run.id, graph.as_of, attempt, graph, before)
+    found = cache.usual(tenant_id, attempt, graph, before)
     return Compared(before, found, time_left(graph, before))
 
 
@@ -93,9 +93,11 @@ def short(found: Compared | None) -> str:
 def _left(left: TimeLeft) -> str:
     """Such as "3 min left (2 to 5 min)"."""
     low, high = _about(left.low_s), _about(left.high_s)
+    if low == high:
+        return f"{_about(left.median_s)} left"
     if low.split()[1:] == high.split()[1:]:
         low = low.split()[0]
-    return f"{_about(left.median_s)} left" + ("" if low == high else f" ({low} to {high})")
+    return f"{_about(left.median_s)} left ({low} to {high})"
 
 
 def _about(seconds: float) -> str:
@@ -123,7 +125,7 @@ def with_history(by_name: pd.DataFrame, found: Compared | None) -> tuple[pd.Data
     flags = [_name_flag(*pair) for pair in zip(names["flag"], names["each"], strict=True)]
     told = by_name.assign(
         usual=pd.Series(flags, by_name.index, dtype="object"),
-        rank=names["percentile"].to_numpy(),
+        rank=100 * names["percentile"].to_numpy(),
         usual_s=names["median"].to_numpy(),
         last=names["last"].to_numpy(),
     )
@@ -214,7 +216,7 @@ def _stop(job: Job[Recent] | None, run_id: str) -> None:
 def _of_run(run: FlowRun, found: Compared) -> None:
     usual, before = found.usual, found.before
     if found.left:
-        st.html(f'<p style="margin:0 0 .2rem">{_left_in_words(found.left)}</p>')
+        st.html(f'<p style="margin:0 0 .25rem;font-size:.88rem">{_left_in_words(found.left)}</p>')
     runs = f"the last {usual.runs} runs" if usual.runs else ""
     sofar = "" if run.is_over else " so far"
     took = before.runs["wall_s"].tolist()[::-1]
