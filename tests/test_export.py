@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -27,6 +28,8 @@ NODE = [
 ]  # fmt: skip
 EDGE = ["source", "target", "kind", "plausible"]
 TRY = ["node", "try", "start", "end", "state_name"]
+SEGMENT = ["node", "part", "start", "end"]
+PARTS = {"run", "pending", "not_submitted", "retry", "flow", "earlier_attempt", "paused"}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -40,11 +43,11 @@ def contract(graph: FlowRunGraph) -> dict[str, Any]:
     assert list(whole) == TOP
     assert whole["flowdag"] == 1
     assert list(whole["run"]) == RUN
-    for name, keys in (("nodes", NODE), ("edges", EDGE), ("tries", TRY)):
+    for name, keys in (("nodes", NODE), ("edges", EDGE), ("tries", TRY), ("critical_path", SEGMENT)):
         assert all(list(row) == keys for row in whole[name])
     times = [whole["run"][key] for key in ("start", "end", "as_of")]
     times += [node[key] for node in whole["nodes"] for key in ("expected_start", "start", "end")]
-    times += [one[key] for one in whole["tries"] for key in ("start", "end")]
+    times += [one[key] for one in (*whole["tries"], *whole["critical_path"]) for key in ("start", "end")]
     assert all(time is None or TIME.fullmatch(time) for time in times)
     for node in whole["nodes"]:
         assert isinstance(node["tags"], list)
@@ -52,6 +55,9 @@ def contract(graph: FlowRunGraph) -> dict[str, Any]:
         assert all(node[key] is None or isinstance(node[key], float) for key in NODE if key.endswith("_s"))
     assert all(isinstance(edge["plausible"], bool) for edge in whole["edges"])
     assert isinstance(whole["run"]["complete"], bool)
+    assert {one["part"] for one in whole["critical_path"]} <= PARTS
+    assert {one["node"] for one in whole["critical_path"]} <= {None, *(node["id"] for node in whole["nodes"])}
+    assert all(one["end"] == after["start"] for one, after in pairwise(whole["critical_path"]))
     pairs = [(edge["source"], edge["target"]) for edge in whole["edges"]]
     assert pairs == sorted(pairs)
     started = [(node["start"], node["id"]) for node in whole["nodes"] if node["start"]]
@@ -119,6 +125,8 @@ def test_real_runs(truth: Truth, scenario: str) -> None:
     whole = contract(truth.graph(scenario))
     assert whole["run"]["id"] == truth.run_id(scenario)
     assert whole["run"]["complete"] is True
+    path = whole["critical_path"]
+    assert (path[0]["start"], path[-1]["end"]) == (whole["run"]["start"], whole["run"]["end"])
     never = [node for node in whole["nodes"] if node["state_name"] == "NotReady"]
     assert len(never) == (4 if scenario == "failing" else 0)
     assert all(node[key] is None for node in never for key in ("start", "end", "run_s", "wall_s", "queue_s"))
