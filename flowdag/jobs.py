@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import TimeoutError as StillRunning
@@ -34,6 +33,7 @@ class Job(Generic[T]):
         self.reached: Reached | None = None
         self._forgotten_after_s = forgotten_after_s
         self._asked_at = time.monotonic()
+        self._stopped = False
         self._scope: anyio.CancelScope | None = None
         self._future = portal.start_task_soon(self._run, read)
 
@@ -44,12 +44,13 @@ class Job(Generic[T]):
 
     def _tell(self, reached: Reached) -> None:
         self.reached = reached
-        if self._scope and time.monotonic() - self._asked_at > self._forgotten_after_s:
+        forgotten = time.monotonic() - self._asked_at > self._forgotten_after_s
+        if self._scope and (self._stopped or forgotten):
             self._scope.cancel()
 
     def stop(self) -> None:
         """Give the read up at its next step, whoever waits for it."""
-        self._asked_at = -math.inf
+        self._stopped = True
 
     def is_done(self, within_s: float) -> bool:
         """Wait a little, and say whether the read has ended, well or not."""

@@ -12,10 +12,10 @@ import streamlit as st
 from flowdag.analysis.usual import AT_LEAST, LAST, History, Usual, history
 from flowdag.analysis.usual import usual as usual_of
 from flowdag.cache.connection import connection, portal, tenant_of
-from flowdag.cache.graphs import flow_run
+from flowdag.cache.graphs import gate
 from flowdag.errors import FlowdagError
 from flowdag.jobs import GivenUp, Job
-from flowdag.model import FlowRunGraph
+from flowdag.model import FlowRun, FlowRunGraph
 from flowdag.prefect_api.recent import Recent, read_recent
 
 HOUR = timedelta(hours=1)
@@ -42,26 +42,25 @@ def _before(tenant_id: str, run_id: str) -> _Held:
     return _Held()
 
 
-def runs_before(tenant_id: str, run_id: str, *, begin: bool = True) -> History | Job[Recent] | None:
+def runs_before(tenant_id: str, run: FlowRun, *, begin: bool = True) -> History | Job[Recent] | None:
     """The runs before a run, or the read that is under way; None where none is, and none is to `begin`.
 
     Never waits. Raises RunNotFound, and for a while what the read raised.
     """
-    run = flow_run(tenant_id, run_id)
-    held = _before(tenant_id, run_id)
+    gate(tenant_id, run.id)
+    held = _before(tenant_id, run.id)
     with held.lock:
         if held.problem and time.monotonic() < held.again_at:
             raise held.problem
-        if held.history is None:
-            if held.job and held.job.is_done(0):
-                _take(held, held.job)
-            elif held.job is None and begin:
-                client, scope = connection(tenant_id).client, tenant_of(tenant_id).scope
-                held.job = Job(
-                    portal(),
-                    lambda tell: read_recent(client, scope, run, last=LAST, at_least=AT_LEAST, progress=tell),
-                    FORGOTTEN_AFTER_S,
-                )
+        if held.job and held.job.is_done(0):
+            _take(held, held.job)
+        if begin and not (held.job or held.history):
+            client, scope = connection(tenant_id).client, tenant_of(tenant_id).scope
+            held.job = Job(
+                portal(),
+                lambda tell: read_recent(client, scope, run, last=LAST, at_least=AT_LEAST, progress=tell),
+                FORGOTTEN_AFTER_S,
+            )
         return held.history or held.job
 
 

@@ -62,7 +62,7 @@ class Compared:
 def compared(tenant_id: str, graph: FlowRunGraph, attempt: int | None) -> Compared | None:
     """What is known by now; nothing is asked for, and nothing waited for."""
     try:
-        before = cache.runs_before(tenant_id, graph.run.id, begin=False)
+        before = cache.runs_before(tenant_id, graph.run, begin=False)
     except FlowdagError:
         return None
     return _compared(tenant_id, graph, attempt, before) if isinstance(before, History) else None
@@ -150,7 +150,7 @@ def usual_details(
     `follows`: the page looks again by itself, and is not kept waiting.
     """
     try:
-        before = _runs_before(tenant_id, graph.run.id, follows=follows)
+        before = _runs_before(tenant_id, graph.run, follows=follows)
     except FlowdagError as problem:
         st.caption(f":material/error: {plain(problem.what)}")
         return
@@ -166,50 +166,51 @@ def usual_details(
     _against(graph.run, found)
 
 
-def _runs_before(tenant_id: str, run_id: str, *, follows: bool) -> History | None:
+def _runs_before(tenant_id: str, run: FlowRun, *, follows: bool) -> History | None:
     """The runs before, or words and a button in their place."""
-    if st.session_state.get(STOPPED) == run_id:
+    if st.session_state.get(STOPPED) == run.id:
         st.button("Compare with the runs before", key="usual-begin", on_click=lambda: st.session_state.pop(STOPPED))
         return None
-    found = cache.runs_before(tenant_id, run_id)
+    found = cache.runs_before(tenant_id, run)
     if isinstance(found, Job) and not follows and found.is_done(AT_ONCE_S):
-        found = cache.runs_before(tenant_id, run_id)
+        found = cache.runs_before(tenant_id, run)
     if isinstance(found, History):
         if st.session_state.pop(WAITING, False):
             st.rerun()  # what has waited would go on looking
         return found
     if follows:
-        _progress(found, run_id)
+        _progress(found, run)
     else:
         st.session_state[WAITING] = True
-        st.fragment(_wait, run_every=STEP_S)(tenant_id, run_id)
+        st.fragment(_wait, run_every=STEP_S)(tenant_id, run)
     return None
 
 
-def _wait(tenant_id: str, run_id: str) -> None:
+def _wait(tenant_id: str, run: FlowRun) -> None:
     """How far the read is, again and again; then the whole page, which is made of it."""
+    stopped = st.session_state.get(STOPPED) == run.id
     try:
-        found = cache.runs_before(tenant_id, run_id)
+        found = None if stopped else cache.runs_before(tenant_id, run)
     except FlowdagError:
         found = None
     if not isinstance(found, Job):
         st.session_state.pop(WAITING, None)
         st.rerun()
-    _progress(found, run_id)
+    _progress(found, run)
 
 
-def _progress(job: Job[Recent] | None, run_id: str) -> None:
+def _progress(job: Job[Recent] | None, run: FlowRun) -> None:
     reached = job.reached if job else None
     done = reached.done / reached.in_all if reached and reached.in_all else 0.0
     words = reached.words if reached else "Looking for the runs before"
     st.progress(done, text=f"{words}…")
-    st.button("Stop", icon=":material/stop_circle:", key="usual-stop", on_click=_stop, args=(job, run_id))
+    st.button("Stop", icon=":material/stop_circle:", key="usual-stop", on_click=_stop, args=(job, run))
 
 
-def _stop(job: Job[Recent] | None, run_id: str) -> None:
+def _stop(job: Job[Recent] | None, run: FlowRun) -> None:
     if job:
         job.stop()
-    st.session_state[STOPPED] = run_id
+    st.session_state[STOPPED] = run.id
     st.session_state.pop(WAITING, None)
 
 
