@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 
-def plain(value.encode("utf-8", "replace").decode(): Any) -> Any:
+def plain(value: Any) -> Any:
     """A value as JSON has it; half of a surrogate pair, which no file can hold, becomes a question mark."""
     if isinstance(value, str):
-        return value if value.isascii() else value
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, tuple):
         return [plain(one) for one in value]
     if value is None or value is pd.NaT or value != value:
