@@ -34,9 +34,9 @@ Figures = NDArray[np.float64]
 class Comparison:
     """What differs between this run and another, or a median of several.
 
-    tasks: one row a part that tasks play in either, in order of start: task (its name, with where it stands if others
-        share the name), inside (the name of what is around it, or ""), change (`ADDED`: only in this run, `REMOVED`:
-        only in the other, `MOVED`: in other surroundings, or `SAME`), node (id of a task run in this run, or None),
+    tasks: one row a part that tasks play in either, index its key, in order of start: task (its name, with where it
+        stands if others share the name), inside (the name of what is around it, or ""), change (`ADDED`: only in this
+        run, `REMOVED`: only in the other, `MOVED`: in other surroundings, or `SAME`), node (id of a task run, or None),
         start_s, end_s and the same with `_other` (see `Profile`; of the run that is the median), and for each of
         `profile.FIGURES` three columns: this run's, `_other`, `_diff` (this minus other; NaN where either is missing).
     shares: where the difference of the durations comes from, columns `SHARES`, the largest first; row: the place in
@@ -156,7 +156,7 @@ def _tasks(
         "task": _labels(facts.assign(around=around)),
         "inside": around,
         "change": np.select([missing, ~np.isfinite(theirs[:, 0]), moved], [REMOVED, ADDED, MOVED], SAME),
-        "node": here["node"].where(~missing, None),
+        "node": None,
         **{name: here[name] for name in TIMES},
         **{f"{name}_other": there[name] for name in TIMES},
     }
@@ -165,7 +165,8 @@ def _tasks(
         if name in SUMS:
             one, two = np.nan_to_num(one), np.nan_to_num(two)
         columns |= {name: one, f"{name}_other": two, f"{name}_diff": one - two}
-    return pd.DataFrame(columns)
+    found = pd.DataFrame({name: np.asarray(values) for name, values in columns.items()}, rows.index)
+    return found.assign(node=pd.Series(np.where(missing, None, here["node"]), rows.index, dtype="object"))
 
 
 def _around(rows: pd.DataFrame, tasks: pd.DataFrame) -> NDArray[np.object_]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from flowdag.analysis.critical_path import CriticalPath
 from flowdag.analysis.groups import groups
 from flowdag.analysis.nesting import between_siblings, by_node, containers, depths
+from flowdag.analysis.path_walk import FLOW, RUN
 from flowdag.model import FAILURES, FlowRunGraph, seconds, table
 
 Codes = NDArray[np.int64]
@@ -72,6 +73,12 @@ def profile(graph: FlowRunGraph, path: CriticalPath) -> Profile:
     return Profile(_tasks(graph, path, parts, spent), spent)
 
 
+def part_of(graph: FlowRunGraph, node: str) -> str:
+    """The key of the part that a node of the graph plays."""
+    parts = _parts(graph)
+    return parts.keys[parts.of[graph.nodes.index.get_loc(node)]]
+
+
 def _parts(graph: FlowRunGraph) -> _Parts:
     of = np.array(groups(graph.nodes, graph.ends), dtype=np.int64)
     first = np.unique(of, return_index=True)[1].astype(np.int64)
@@ -105,8 +112,9 @@ def _spent(graph: FlowRunGraph, path: CriticalPath, parts: _Parts) -> pd.DataFra
     segments = path.segments
     node = graph.nodes.index.get_indexer(pd.Index(segments["node"]))
     place = np.where(node >= 0, np.append(parts.of, -1)[node], -1)
+    part = segments["part"].mask((place < 0) & (segments["part"] == RUN), FLOW)  # of a flow that called nothing
     us = (segments["end"] - segments["start"]).astype("timedelta64[us]").astype("int64")
-    found = us.groupby([place, segments["part"].to_numpy()], sort=True).sum()
+    found = us.groupby([place, part.to_numpy()], sort=True).sum()
     keys = np.array([*parts.keys, None], dtype="object")
     columns = {
         "key": keys[found.index.get_level_values(0).to_numpy(dtype=np.int64)],

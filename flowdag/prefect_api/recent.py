@@ -64,7 +64,7 @@ async def read_recent(
     `at_least` runs are within that. Callers have passed the scope gate with the run itself.
     Raises ApiUnreachable, ApiRefused, ApiAnswerInvalid.
     """
-    runs = await _runs_before(client, scope, run, last)
+    runs = await runs_before(client, scope, run, last)
     families = await _families(client, [one.id for one in runs], at_least, at_most)
     told = runs[: families.runs]
     if not told:
@@ -75,8 +75,11 @@ async def read_recent(
     return Recent(_runs_table(runs), tasks, len(told))
 
 
-async def _runs_before(client: PrefectClient, scope: Scope, run: FlowRun, last: int) -> tuple[FlowRun, ...]:
-    """The latest first. Of a subflow: subflow runs, where the tenant may see every run; tags do not reach them."""
+async def runs_before(client: PrefectClient, scope: Scope, run: FlowRun, last: int) -> tuple[FlowRun, ...]:
+    """The `last` completed runs within the scope that started before this one: of its deployment, else of its flow.
+
+    The latest first. Of a subflow: subflow runs, where the tenant may see every run; tags do not reach them.
+    """
     is_subflow = run.parent_task_run_id is not None
     if is_subflow and not scope.is_empty:
         return ()

@@ -35,7 +35,7 @@ def row(found: Comparison, task: str) -> dict[str, Any]:
 
 def shares(found: Comparison) -> dict[tuple[str | None, str], int]:
     """Microseconds by label and part, without those that do not differ."""
-    names = found.tasks["task"]
+    names = found.tasks["task"].tolist()
     rows = found.shares[found.shares["diff_us"] != 0].itertuples()
     return {(names[share.row] if share.row >= 0 else None, share.part): share.diff_us for share in rows}
 
@@ -173,7 +173,7 @@ def test_a_run_beside_itself() -> None:
 def test_runs_that_have_not_started_or_have_no_tasks() -> None:
     empty = built(Flow(3))
     waiting = replace(empty, run=replace(empty.run, start=None, end=None, state_type="SCHEDULED"))
-    assert shares(compare(told(empty), [told(waiting)])) == {(None, "run"): 3 * S}
+    assert shares(compare(told(empty), [told(waiting)])) == {(None, "flow"): 3 * S}
     found = compare(told(waiting), [told(FIRST)])
     assert set(changes(found).values()) == {"removed"}
     assert (found.this_us, found.diff_us) == (0, -12 * S)
@@ -240,9 +240,11 @@ def test_the_parts_add_up(this: Profile, other: Profile) -> None:
     assert compare(other, [this]).diff_us == -found.diff_us
     assert found.tasks["count"].sum() == this.tasks["count"].sum()
     assert found.tasks["count_other"].sum() == other.tasks["count"].sum()
-    came, went = (set(found.tasks.loc[found.tasks["change"] == one].index) for one in ("added", "removed"))
-    names = found.tasks["task"].str.split(" (", regex=False).str[0]
-    assert not set(names[sorted(came)]) & set(names[sorted(went)]), "what is in both under one name is not new"
+    came, went = (
+        {name.split(" (")[0] for name, one in changes(found).items() if one == change}
+        for change in ("added", "removed")
+    )
+    assert not came & went, "what is in both under one name is not new"
 
 
 @settings(max_examples=25, deadline=None)
