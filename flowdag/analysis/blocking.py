@@ -86,7 +86,8 @@ def blocking(times: Schedule, needed: Needs, order: FlowOrder) -> Blocking:
     last = np.lexsort((needed.source, times.start[needed.source], needed.at, needed.target))
     last = last[np.append(needed.target[last][1:] != needed.target[last][:-1], True)] if len(last) else last
     target = needed.target[last]
-    better = needed.at[last] >= at[target]
+    said = (needed.at[last] > order.since[target]) & ~order.at_once[target]
+    better = said | (needed.at[last] >= at[target])
     chosen, target = last[better], target[better]
     source[target], beside[target] = needed.source[chosen], needed.beside[chosen]
     at[target], edge[target] = needed.at[chosen], needed.edge[chosen]

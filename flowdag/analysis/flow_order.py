@@ -34,13 +34,16 @@ class FlowOrder:
 
     previous: what was created last before it in the same container. after: what the flow had waited for last when it
     created the node. joined: what was created first after the flow had waited for the node: alone, or for all that
-    ended in the same silence where after it nothing went on. by_slot: whether what it came after is told by the number
-    of tasks that ran at once only.
+    ended in the same silence where after it nothing went on. since: when the silence before its creation began,
+    microseconds. at_once: whether it was created as soon as something had ended. by_slot: whether what it came after
+    is told by the number of tasks that ran at once only.
     """
 
     previous: Places
     after: Places
     joined: Places
+    since: Places
+    at_once: Flags
     by_slot: Flags
 
 
@@ -59,7 +62,7 @@ def flow_order(times: Schedule) -> FlowOrder:
     silence = created - before
     all_ended = _all_ended(times, chain, first)
     waiting = (ended == previous) | all_ended | (silence > REMARKABLE * _usual(silence, first))
-    at_once = created - times.end[ended] <= np.maximum(AT_ONCE_US, AT_ONCE_SHARE * silence)
+    at_once = possible & (created - times.end[ended] <= np.maximum(AT_ONCE_US, AT_ONCE_SHARE * silence))
     sound = possible & (waiting | (at_once & _was_full(times)[ended]))
     last = np.maximum.accumulate(np.where(sound | first, np.arange(size), 0))
     after = np.where(sound, ended, NONE)[last]
@@ -67,10 +70,9 @@ def flow_order(times: Schedule) -> FlowOrder:
     waited = (following[chain] < size) & sound[at] & (position[chain] < at)
     waited &= all_ended[at] | (ended[at] == chain)  # a call while another ran looks the same: promise less
     joined = np.where(waited, chain[at], NONE)
-    by_slot = np.zeros(times.size + 1, dtype=bool)
-    by_slot[chain] = (sound & ~waiting)[last]
-    previous, after, joined = (_by_node(values, chain, times.size) for values in (previous, after, joined))
-    return FlowOrder(previous, after, joined, by_slot)
+    columns = (previous, after, joined, before, at_once, (sound & ~waiting)[last])
+    previous, after, joined, before, at_once, by_slot = (_by_node(each, chain, times.size) for each in columns)
+    return FlowOrder(previous, after, joined, before, at_once > 0, by_slot > 0)
 
 
 def _was_full(times: Schedule) -> Flags:

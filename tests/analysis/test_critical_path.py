@@ -113,6 +113,20 @@ def test_a_wait_for_all_is_a_wait_for_the_last() -> None:
     assert ("first4", "run", 0.04, 9) in pieces(path)
 
 
+def test_a_need_says_what_the_flow_waited_for() -> None:
+    """`other` ended after `a`, while the flow waited for `a` and then worked for 5 s before it called `b` with it."""
+    graph = built(Flow(20), Ran("a", 0, 0, 6), Ran("other", 0.1, 0.1, 7), Ran("b", 12, 12, 20, needs=["a"]))
+    path = critical_path(graph)
+    assert links(path) == [("a", "b", "data")]
+    assert ("b", "not_submitted", 6, 12) in pieces(path)
+
+
+def test_a_wait_for_more_than_is_needed() -> None:
+    """The flow waited for `a` and `other`, and then at once called `b`, which needs `a` only."""
+    graph = built(Flow(20), Ran("a", 0, 0, 6), Ran("other", 0.1, 0.1, 12), Ran("b", 12.01, 12.1, 20, needs=["a"]))
+    assert links(critical_path(graph)) == [("other", "b", "order")]
+
+
 def test_a_wait_for_one_while_others_go_on() -> None:
     """The flow waits for the result of one of ten, then calls another task."""
     mapped = [Ran(f"work{n}", 0.01 * n, 0.01 * n, 30 if n else 10) for n in range(10)]
