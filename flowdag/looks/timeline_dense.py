@@ -32,7 +32,8 @@ def many_marks(scene: Scene, bars: pd.DataFrame, place: dict[str, Place]) -> pd.
     """How many ran (above a line) and waited (below it) at once, in rows of many: columns `BARS`."""
     rows = [row for row in scene.shown.index if place[row].lane_of is None]
     cells = int(np.clip(MOST_CELLS / max(1, len(rows)), 40, CELLS))
-    found = [piece for row in rows for piece in _cells(scene, bars[bars["row"] == row], str(row), place[row], cells)]
+    of_row = bars.groupby("row", sort=False)
+    found = [piece for row in rows for piece in _cells(scene, of_row.get_group(row), str(row), place[row], cells)]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(BARS))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Final
+from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,11 @@ from flowdag.analysis.lanes import lanes
 from flowdag.analysis.time_axis import TimeAxis
 from flowdag.analysis.timeline import Timeline
 from flowdag.analysis.timeline_rows import Rows
-from flowdag.looks.bars import BarLook, of_part
+from flowdag.looks.bars import CUT, BarLook, of_part
 from flowdag.looks.boxes import ON_PATH
+from flowdag.looks.states import look
 from flowdag.looks.words import clean, duration, fitting
-from flowdag.model import FAILURES
+from flowdag.model import FAILURES, FlowRunGraph
 
 LABELS: Final = 200.0  # pixels: the names on the left
 TOP: Final = 48.0  # the times, and the critical path
@@ -108,9 +110,9 @@ def places(shown: pd.DataFrame, bars: pd.DataFrame) -> dict[str, Place]:
 
 
 def _lanes(bars: pd.DataFrame) -> dict[str, int] | None:
-    spans = bars.groupby("node", sort=False).agg({"x": "min", "x1": "max"})
-    if len(spans) > MOST_BARS:
+    if bars["node"].nunique() > MOST_BARS:
         return None
+    spans = bars.groupby("node", sort=False).agg({"x": "min", "x1": "max"})
     lane = lanes(spans["x"].to_numpy(), spans["x1"].to_numpy())
     return dict(zip(spans.index, lane.tolist(), strict=True)) if lane.max() < MOST_LANES else None
 
@@ -216,3 +218,32 @@ def failure_signs(scene: Scene, bars: pd.DataFrame, place: dict[str, Place]) -> 
     found = pd.DataFrame({"key": failed["node"].to_numpy(), "x": failed["x1"].to_numpy(), "y": middle})
     near = found["x"] if len(found) <= MOST_SIGNS else (found["x"] / scene.axis.width * MOST_SIGNS).round()
     return found[~pd.DataFrame({"x": near, "y": found["y"]}).duplicated()]
+
+
+def bands(graph: FlowRunGraph, scene: Scene) -> pd.DataFrame:
+    """When the run itself was paused or between two attempts, and what is cut out: x, x1, fill, name, lasted."""
+    states = graph.states[graph.states["flow_run_id"] == graph.run.id]
+    rests = states[(states["attempt"] == 0) | (states["state_type"] == "PAUSED")]
+    zero, axis = scene.timeline.zero, scene.axis
+    found: list[tuple[Any, ...]] = []
+    for kind, start, end in zip(rests["state_type"], rests["start"], rests["end"].fillna(graph.as_of), strict=True):
+        paused = kind == "PAUSED"
+        shown = look("PAUSED" if paused else "SCHEDULED", "" if paused else "AwaitingRetry", dark=scene.dark)
+        a, b = np.clip([(start - zero).total_seconds(), (end - zero).total_seconds()], axis.real[0], axis.real[-1])
+        words = "Run paused" if paused else "Between attempts"
+        found.append((*axis.places([a, b]), shown.fill, words, duration((end - start).total_seconds())))
+    cuts = [
+        (*axis.places(cut), CUT[scene.dark], "No task ran: cut out", duration(cut[1] - cut[0])) for cut in axis.cuts
+    ]
+    told = pd.DataFrame([*cuts, *found], columns=["x", "x1", "fill", "name", "lasted"])
+    return told[told["x1"] > told["x"]]
+
+
+def cut_words(axis: TimeAxis) -> list[tuple[float, str]]:
+    """What stands above the cuts of an axis, and where; how long they are, where there is room for it."""
+    at = [float(axis.places(a)) for a, _ in axis.cuts]
+    roomy = [now - before > 0.12 * axis.width for before, now in pairwise([-axis.width, *at])]
+    return [
+        (float(axis.places((a + b) / 2)), f"⋯ {duration(b - a)}" if room else "⋯")
+        for (a, b), room in zip(axis.cuts, roomy, strict=True)
+    ]
