@@ -6,7 +6,7 @@ The runs before are read in the background: the page is drawn without them, and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -202,9 +202,9 @@ def _wait(tenant_id: str, run: FlowRun) -> None:
 def _progress(job: Job[Recent] | None, run: FlowRun) -> None:
     reached = job.reached if job else None
     done = reached.done / reached.in_all if reached and reached.in_all else 0.0
-    words = reached.words if reached else "Looking for the runs before"
+    words = replace(reached, what="the runs before").words if reached else "Looking for the runs before"
     st.progress(done, text=f"{words}…")
-    st.button("Stop", icon=":material/stop_circle:", key="usual-stop", on_click=_stop, args=(job, run))
+    st.button("Stop", icon=":material/stop_circle:", key="usual-stop", type="tertiary", on_click=_stop, args=(job, run))
 
 
 def _stop(job: Job[Recent] | None, run: FlowRun) -> None:
