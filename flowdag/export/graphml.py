@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree as Xml
@@ -11,6 +10,7 @@ import pandas as pd
 
 from flowdag.analysis.critical_path import critical_path
 from flowdag.export.plain import plain
+from flowdag.looks.words import legal
 from flowdag.model import FlowRunGraph
 
 NAMESPACE = "http://graphml.graphdrawing.org/xmlns"
@@ -22,7 +22,6 @@ NODE: Mapping[str, str] = {
     **dict.fromkeys(("tries", "attempt"), "int"),
 }
 EDGE: Mapping[str, str] = {"kind": "string", "plausible": "boolean", "on_path": "boolean"}
-NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_graphml(graph: FlowRunGraph) -> str:
@@ -68,4 +67,4 @@ def _text(value: Any) -> str:
     """A value as XML holds it: without the control characters that it cannot."""
     if isinstance(value, bool):
         return str(value).lower()
-    return NO_XML.sub("", str(plain(" ".join(value) if isinstance(value, list) else value)))
+    return legal(str(plain(" ".join(value) if isinstance(value, list) else value)))

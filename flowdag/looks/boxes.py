@@ -145,7 +145,7 @@ def bar(box: Mapping[str, Any], place: Mapping[str, float], paint: Paint, name: 
 def _bar_image(mix: tuple[tuple[str, str, int], ...], width: int, dark: bool, dim: bool) -> str:
     rectangles = "".join(
         f'<rect x="{x:.2f}" width="{wide:.2f}" height="{BAR_HEIGHT}" fill="{colour}"/>'
-        for x, wide, colour in _segments(mix, width, dark)
+        for x, wide, colour in segments(mix, width, dark)
     )
     size = f'width="{width * 4}" height="{BAR_HEIGHT * 4:.0f}" viewBox="0 0 {width} {BAR_HEIGHT:.0f}"'
     opacity = ' opacity="0.3"' if dim else ""
@@ -153,7 +153,7 @@ def _bar_image(mix: tuple[tuple[str, str, int], ...], width: int, dark: bool, di
     return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
 
 
-def _segments(mix: Mix, width: int, dark: bool) -> Iterator[tuple[float, float, str]]:
+def segments(mix: Mix, width: int, dark: bool) -> Iterator[tuple[float, float, str]]:
     """(x, width, colour) of each state; what is rare is still 3 pixels wide, so that one failure of 1,000 is seen."""
     in_all = sum(count for _, _, count in mix)
     wide = [max(3.0, width * count / in_all) for _, _, count in mix]

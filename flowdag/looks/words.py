@@ -6,15 +6,23 @@ everything else goes through plain-text widgets and table cells.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from html import escape
+
+NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def clean(text: object) -> str:
     """Text on one line, without control characters and without those that turn the direction of what follows."""
     kept = (" " if char.isspace() else char for char in str(text))
     return "".join(char for char in kept if unicodedata.category(char) not in ("Cc", "Cf", "Cs") or char == "\u200d")
+
+
+def legal(text: str) -> str:
+    """Text without the characters that XML cannot hold."""
+    return NO_XML.sub("", text)
 
 
 def shorten(text: str, length: int) -> str:
@@ -83,3 +91,13 @@ def percent(part: float) -> str:
     if 0 < share < 0.1:
         return "< 0.1 %"
     return f"{share:.0f} %" if share >= 9.95 or share == 0 else f"{share:.1f} %"
+
+
+def moment(seconds: float) -> str:
+    """A moment of the run, counted from its start: 0 s, 2.5 s, 1:30 min, 2:05 h."""
+    if abs(seconds) < 60:
+        return f"{seconds:g} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"

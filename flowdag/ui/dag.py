@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import streamlit as st
@@ -21,9 +21,8 @@ from flowdag.analysis.layout.layered import Point
 from flowdag.analysis.path_picture import Pair
 from flowdag.looks import boxes
 from flowdag.looks.boxes import Paint
+from flowdag.looks.links import DASHES, LINE, PATH_WIDTH, WIDTH, Stroke, strokes
 
-LINE = {False: "#8A90A0", True: "#7C8394"}
-DASHES = {"wait_for": [2, 5], "doubtful": [9, 7], "order": [1, 6]}
 BAR = "%bar"  # what a group's bar of states has behind the group's id
 
 
@@ -81,7 +80,7 @@ def _options(direction: Direction, dark: bool) -> dict[str, Any]:
             "color": {"color": LINE[dark]},
             "smooth": {"enabled": True, "type": "cubicBezier", "forceDirection": flow, "roundness": 0.45},
             "chosen": False,
-            "width": 1.2,
+            "width": WIDTH,
         },
     }
 
@@ -110,14 +109,8 @@ def _edges(
 ) -> Iterator[dict[str, Any]]:
     """Each link, led through its bends; those of the path come last, and lie on top. Shared pieces come once."""
     containers = set(picture.boxes["container"].dropna())
-    links = [
-        (str(link.source), str(link.target), str(link.kind) if link.plausible else "doubtful")
-        for link in picture.links.itertuples(index=False)
-    ]
     pieces: set[str] = set()
-    for source, target, kind in sorted(links, key=lambda link: link[:2] in path):
-        dim = paint.dims(source) or paint.dims(target)
-        stroke = Stroke(kind, dim, (source, target) in path and not dim)
+    for source, target, stroke in strokes(picture, paint, path):
         points = [_bend(point, epoch) for point in layout.bends.get((source, target), ())]
         # a container's links have a bend on its border
         begin = [] if source in containers and points else [f"{source}#{epoch}"]
@@ -131,25 +124,12 @@ def _edges(
                 yield {"id": piece, "from": start, "to": to, **_style(stroke, last, paint.dark)}
 
 
-class Stroke(NamedTuple):
-    """How a link is drawn: by its kind, dimmed, or as a part of the critical path."""
-
-    kind: str
-    dim: bool
-    on_path: bool
-
-    @property
-    def name(self) -> str:
-        """What tells it from other strokes."""
-        return f"{self.kind}{'|dim' if self.dim else ''}{'|path' if self.on_path else ''}"
-
-
 def _style(stroke: Stroke, arrow: bool, dark: bool) -> dict[str, Any]:
     style: dict[str, Any] = {"dashes": DASHES[stroke.kind]} if stroke.kind in DASHES else {}
     if stroke.dim:
         style["color"] = {"color": boxes.FADED[dark][1]}
     if stroke.on_path:
-        style |= {"color": {"color": boxes.PATH[dark]}, "width": 3.2}
+        style |= {"color": {"color": boxes.PATH[dark]}, "width": PATH_WIDTH}
     if arrow:
         style["arrows"] = {"to": {"enabled": True, "scaleFactor": 0.55}}
     return style

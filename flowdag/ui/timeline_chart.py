@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final
 
 import altair as alt
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from flowdag.analysis.time_axis import TimeAxis
-from flowdag.looks.bars import CUT, FAILED_SIGN, FAINT, INK, LINES, STRIPES, BarLook
+from flowdag.looks.bars import FAILED_SIGN, FAINT, INK, LINES, STRIPES, BarLook
 from flowdag.looks.boxes import ON_PATH, SELECTED
 from flowdag.looks.states import look
 from flowdag.looks.timeline_dense import STRIP, many_marks, path_marks
@@ -25,14 +24,16 @@ from flowdag.looks.timeline_marks import (
     TOP,
     Place,
     Scene,
+    bands,
     bar_looks,
     bars_in_sight,
+    cut_words,
     failure_signs,
     lane_marks,
     places,
     row_marks,
 )
-from flowdag.looks.words import duration
+from flowdag.looks.words import moment as moment
 from flowdag.model import FlowRunGraph
 
 Layer = Any  # Altair's methods do not tell what they return
@@ -231,25 +232,12 @@ def _chosen(scene: Scene, bars: pd.DataFrame, place: dict[str, Place], scale: Sc
 
 def _bands(graph: FlowRunGraph, scene: Scene, scale: Scales) -> list[Layer]:
     """Behind the bars: when the run itself was paused or between two attempts, and what is cut out."""
-    states = graph.states[graph.states["flow_run_id"] == graph.run.id]
-    rests = states[(states["attempt"] == 0) | (states["state_type"] == "PAUSED")]
-    zero, axis = scene.timeline.zero, scene.axis
-    found: list[tuple[Any, ...]] = []
-    for kind, start, end in zip(rests["state_type"], rests["start"], rests["end"].fillna(graph.as_of), strict=True):
-        paused = kind == "PAUSED"
-        shown = look("PAUSED" if paused else "SCHEDULED", "" if paused else "AwaitingRetry", dark=scene.dark)
-        a, b = np.clip([(start - zero).total_seconds(), (end - zero).total_seconds()], axis.real[0], axis.real[-1])
-        words = "Run paused" if paused else "Between attempts"
-        found.append((*axis.places([a, b]), shown.fill, words, duration((end - start).total_seconds())))
-    fill, words = CUT[scene.dark], "No task ran: cut out"
-    cuts = [(*axis.places(cut), fill, words, duration(cut[1] - cut[0])) for cut in axis.cuts]
-    bands = pd.DataFrame([*cuts, *found], columns=["x", "x1", "fill", "name", "lasted"])
-    if bands[bands["x1"] > bands["x"]].empty:
+    found = bands(graph, scene)
+    if found.empty:
         return []
     told = [alt.Tooltip("name:N", title="What"), alt.Tooltip("lasted:N", title="Lasted")]
-    bands = bands.assign(y=STRIP[1] + 4, y1=scale.height)
     band = (
-        alt.Chart(bands)
+        alt.Chart(found.assign(y=STRIP[1] + 4, y1=scale.height))
         .mark_rect(stroke=LINES[scene.dark], strokeDash=[3, 3])
         .encode(
             x=scale.x("x"), x2="x1:Q", y=scale.y("y"), y2="y1:Q", fill=alt.Fill("fill:N", scale=None), tooltip=told,
@@ -262,14 +250,7 @@ def _times(axis: TimeAxis, scale: Scales, dark: bool) -> list[Layer]:
     """Round moments at the top, and lines down from them; the length of what is cut out."""
     ticks = axis.ticks()
     data = pd.DataFrame({"x": axis.places(ticks), "text": [moment(tick) for tick in ticks]})
-    cut = pd.DataFrame(
-        {
-            "x": [float(axis.places(sum(one) / 2)) for one in axis.cuts],
-            "text": [
-                f"⋯ {duration(b - a)}" if roomy else "⋯" for (a, b), roomy in zip(axis.cuts, _roomy(axis), strict=True)
-            ],
-        }
-    )
+    cut = pd.DataFrame(cut_words(axis), columns=["x", "text"])
     data = pd.concat([data.assign(ink=FAINT[dark], y=9.0), cut.assign(ink=INK[dark], y=STRIP[0] - 4)])
     line = (
         alt.Chart(data[data["y"] == 9.0].assign(y=STRIP[1] + 3, y1=scale.height))
@@ -282,19 +263,3 @@ def _times(axis: TimeAxis, scale: Scales, dark: bool) -> list[Layer]:
         .encode(x=scale.x("x"), y=scale.y("y"), text="text:N", color=alt.Color("ink:N", scale=None))
     )
     return [line, words]
-
-
-def _roomy(axis: TimeAxis) -> list[bool]:
-    """Which cuts have room for their length: those far enough from the one before."""
-    at = [float(axis.places(a)) for a, _ in axis.cuts]
-    return [now - before > 0.12 * axis.width for before, now in pairwise([-axis.width, *at])]
-
-
-def moment(seconds: float) -> str:
-    """A moment of the run, counted from its start: 0 s, 2.5 s, 1:30 min, 2:05 h."""
-    if abs(seconds) < 60:
-        return f"{seconds:g} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02d} min"
-    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
