@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from datetime import datetime, tzinfo
 from html import escape
 
 NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -101,3 +102,8 @@ def moment(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}:{whole % 60:02d} min"
     return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+def clock(at: datetime | None, zone: tzinfo) -> str:
+    """A moment in a time zone: "Sun 22 Nov 2026, 17:02:03"; "–" for none."""
+    return "–" if at is None or at != at else at.astimezone(zone).strftime("%a %d %b %Y, %H:%M:%S")

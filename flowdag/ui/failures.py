@@ -12,6 +12,7 @@ from flowdag import cache
 from flowdag.analysis.attempts import attempts
 from flowdag.analysis.failures import Alike, Cause, Failures, without_prefect
 from flowdag.analysis.retries import Retried
+from flowdag.looks.failures import in_words
 from flowdag.looks.states import sign
 from flowdag.looks.words import duration, html, shorten
 from flowdag.model import FlowRunGraph
@@ -68,23 +69,11 @@ def _summary(graph: FlowRunGraph, found: Failures) -> None:
         st.success(words, icon=":material/check_circle:")
         return
     words = (
-        _in_words(found) if found.causes else "Nothing failed in the end." if run.is_over else "Nothing failed so far."
+        in_words(found) if found.causes else "Nothing failed in the end." if run.is_over else "Nothing failed so far."
     )
     st.html(f'<p class="fd-title">{html(words)}</p>')
     if found.causes and run.state_type == "COMPLETED":
         st.caption("The run completed all the same.")
-
-
-def _in_words(found: Failures) -> str:
-    """Such as "1 task failed first; because of it 2 more failed, and 14 never started."."""
-    first = sum(len(cause.first.nodes) for cause in found.causes)
-    if not first:
-        return "No task failed: the flow's own code did."
-    more = sum(len(alike.nodes) for cause in found.causes for alike in (*cause.failed, *cause.around))
-    never = sum(len(alike.nodes) for cause in found.causes for alike in cause.never)
-    came = [f"{more:,} more failed"] * bool(more) + [f"{never:,} never started"] * bool(never)
-    because = f"; because of {'it' if first == 1 else 'them'} {' and '.join(came)}" if came else ""
-    return f"{first:,} task{'' if first == 1 else 's'} failed{' first' * bool(came)}{because}."
 
 
 def _causes(page: _Page, found: Failures) -> None:
@@ -210,8 +199,8 @@ def _retries(retried: Sequence[Retried]) -> None:
     if not retried:
         return
     st.html('<p class="fd-title" style="margin-top:.6rem">Tried again</p>')
-    helped = [one for one in retried if one.state_type == "COMPLETED"]
-    sentences = [f"<li>{_helped(one)}</li>" for one in helped[:SENTENCES]]
+    good = [one for one in retried if one.state_type == "COMPLETED"]
+    sentences = [f"<li>{helped(one)}</li>" for one in good[:SENTENCES]]
     if sentences:
         st.html(f'<ul style="margin:.1rem 0 .3rem;padding-left:1.2rem;font-size:.9rem">{"".join(sentences)}</ul>')
     rows = [one for one in retried if one.nodes]
@@ -233,16 +222,6 @@ def _retries(retried: Sequence[Retried]) -> None:
         selected=next((at for at, one in enumerate(rows) if chosen in one.nodes), None),
         on_select=lambda row: state.choose(task=None if row is None else rows[row].nodes[0]),
     )  # fmt: skip
-
-
-def _helped(one: Retried) -> str:
-    """Such as "load failed once; try 2 succeeded after a pause of 5.00 s"."""
-    often = {2: "once", 3: "twice"}.get(one.tries, f"{one.tries - 1} times")
-    pause = f" after a pause of {duration(one.pause_s)}" if one.pause_s >= 0.005 else ""
-    if not one.nodes:
-        return f"<b>The whole flow</b> failed {often}; attempt {one.tries} succeeded{pause}."
-    many = f" × {len(one.nodes):,}" if len(one.nodes) > 1 else ""
-    return f"<b>{html(one.task_name)}</b>{many} failed {often}; try {one.tries} succeeded{pause}."
 
 
 def _details(page: _Page) -> None:

@@ -8,27 +8,16 @@ import pandas as pd
 import streamlit as st
 
 from flowdag.analysis.critical_path import CriticalPath
-from flowdag.analysis.findings import Finding, best_saving, findings
-from flowdag.looks.words import duration, html, percent
+from flowdag.looks import findings
+from flowdag.looks.findings import ESTIMATE
+from flowdag.looks.words import duration, percent
 from flowdag.model import FlowRunGraph
-
-MOST = 3  # findings: the costliest
-TITLES = {
-    "pending": "waiting for a free worker or a slot",
-    "not_submitted": "until the flow went on, though inputs were there",
-    "retry": "of pauses before another try",
-    "earlier_attempt": "in earlier attempts",
-    "paused": "paused",
-}
-ESTIMATE = "an estimate, as waiting makes much of this run"
 
 
 def tiles(graph: FlowRunGraph, path: CriticalPath) -> None:
     """What made most of the run, and what would make it shorter."""
-    found = [_tile(*_words(finding)) for finding in findings(graph, path)[:MOST]]
-    found += [_tile(*words) for words in _saving(graph, path)]
-    if found:
-        st.html(f'<div class="fd-tiles">{"".join(found)}</div>')
+    if said := findings.tiles(graph, path):
+        st.html(said)
 
 
 def path_facts(path: CriticalPath, node: str) -> Iterator[tuple[str, object]]:
@@ -51,27 +40,3 @@ def group_path_facts(path: CriticalPath, nodes: pd.Index) -> Iterator[tuple[str,
     if passed := int((own["path_s"] > 0).sum()):
         seconds, share = float(own["path_s"].sum()), float(own["share"].sum())
         yield "On the path", f"{passed:,} of them, {duration(seconds)}, {percent(share)} of the run"
-
-
-def _words(finding: Finding) -> tuple[str, str, str]:
-    """A finding as figure, title and remark; HTML."""
-    task = html(finding.task or "")
-    if finding.kind == "work":
-        runs = f", in {finding.of:,} task runs" if finding.of > 1 else ""
-        return percent(finding.share), f"of this run was <b>{task}</b>", f"{duration(finding.seconds)}{runs}"
-    if finding.kind == "flow":
-        whose = f"the own code of <b>{task}</b>" if finding.task else "the flow’s own code"
-        return percent(finding.share), f"was {whose}", f"{duration(finding.seconds)} before, between and after tasks"
-    most = f"{percent(finding.share)} of the run" + (f", most before <b>{task}</b>" if finding.task else "")
-    return duration(finding.seconds), TITLES[finding.kind], most
-
-
-def _saving(graph: FlowRunGraph, path: CriticalPath) -> Iterator[tuple[str, str, str]]:
-    saving = best_saving(graph, path)
-    if saving:
-        remark = ESTIMATE if path.estimate else "no other task would save more"
-        yield f"−{duration(saving.seconds)}", f"if <b>{html(saving.label)}</b> took half as long", remark
-
-
-def _tile(figure: str, title: str, remark: str) -> str:
-    return f"<div><strong>{figure}</strong><span>{title}</span><small>{remark}</small></div>"

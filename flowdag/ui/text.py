@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from flowdag.looks import words
 from flowdag.looks.words import clean as clean
 from flowdag.looks.words import duration as duration
 from flowdag.looks.words import facts as facts
@@ -53,7 +54,7 @@ def zone() -> ZoneInfo:
 
 def clock(at: datetime | None) -> str:
     """A moment in the viewer's time zone: "Sun 22 Nov 2026, 17:02:03"; "–" for none."""
-    return "–" if at is None or at != at else at.astimezone(zone()).strftime("%a %d %b %Y, %H:%M:%S")
+    return words.clock(at, zone())
 
 
 def ago(at: datetime | None, now: datetime) -> str:

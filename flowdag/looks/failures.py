@@ -1,0 +1,29 @@
+"""What failed, and which retries helped, in words."""
+
+from __future__ import annotations
+
+from flowdag.analysis.failures import Failures
+from flowdag.analysis.retries import Retried
+from flowdag.looks.words import duration, html
+
+
+def in_words(found: Failures) -> str:
+    """Such as "1 task failed first; because of it 2 more failed, and 14 never started."."""
+    first = sum(len(cause.first.nodes) for cause in found.causes)
+    if not first:
+        return "No task failed: the flow's own code did."
+    more = sum(len(alike.nodes) for cause in found.causes for alike in (*cause.failed, *cause.around))
+    never = sum(len(alike.nodes) for cause in found.causes for alike in cause.never)
+    came = [f"{more:,} more failed"] * bool(more) + [f"{never:,} never started"] * bool(never)
+    because = f"; because of {'it' if first == 1 else 'them'} {' and '.join(came)}" if came else ""
+    return f"{first:,} task{'' if first == 1 else 's'} failed{' first' * bool(came)}{because}."
+
+
+def helped(one: Retried) -> str:
+    """Such as "load failed once; try 2 succeeded after a pause of 5.00 s"."""
+    often = {2: "once", 3: "twice"}.get(one.tries, f"{one.tries - 1} times")
+    pause = f" after a pause of {duration(one.pause_s)}" if one.pause_s >= 0.005 else ""
+    if not one.nodes:
+        return f"<b>The whole flow</b> failed {often}; attempt {one.tries} succeeded{pause}."
+    many = f" × {len(one.nodes):,}" if len(one.nodes) > 1 else ""
+    return f"<b>{html(one.task_name)}</b>{many} failed {often}; try {one.tries} succeeded{pause}."
