@@ -12,7 +12,7 @@ from flowdag import cache
 from flowdag.analysis.attempts import attempts
 from flowdag.analysis.failures import Alike, Cause, Failures, without_prefect
 from flowdag.analysis.retries import Retried
-from flowdag.looks.failures import in_words
+from flowdag.looks.failures import helped, in_words
 from flowdag.looks.states import sign
 from flowdag.looks.words import duration, html, shorten
 from flowdag.model import FlowRunGraph
