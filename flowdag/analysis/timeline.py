@@ -73,6 +73,7 @@ def bars(graph: FlowRunGraph) -> pd.DataFrame:
         _pieces("queue", told.ready, told.until),
         *_tried(graph, told),
         *_subflows(graph, told),
+        _untold(graph, told),
     ]
     place, part, number, state, start, end = (np.concatenate(columns) for columns in zip(*pieces, strict=True))
     kept = np.flatnonzero((end > start) | ((part == PARTS.index("run")) & ~np.isnat(start)))
@@ -165,6 +166,13 @@ def _tried(graph: FlowRunGraph, told: _Nodes) -> list[Pieces]:
         _pieces("run", start, end, place, tries["try"].to_numpy(), failed),
         _pieces("retry", end, until, place),
     ]
+
+
+def _untold(graph: FlowRunGraph, told: _Nodes) -> Pieces:
+    """What started, though no state tells of a try: its whole time as one."""
+    known = graph.nodes.index.isin(graph.tries["node"]) | graph.nodes.index.isin(graph.states["flow_run_id"])
+    place = np.flatnonzero(~np.isnat(told.start) & ~known)
+    return _pieces("run", told.start[place], told.end[place], place, 1, 0)
 
 
 def _subflows(graph: FlowRunGraph, told: _Nodes) -> list[Pieces]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowdag.analysis.concurrency import between, concurrency, most_between, peak
@@ -62,6 +62,7 @@ def test_the_most_between_edges_misses_no_short_peak() -> None:
     assert most_between(found, "running", edges).tolist() == [1, 2, 1, 0]
 
 
+@settings(deadline=None)
 @given(graphs())
 def test_the_counts_add_up_to_the_time_for_which_each_ran(graph: FlowRunGraph) -> None:
     found, single = bars(graph), leaves(graph)

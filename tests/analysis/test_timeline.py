@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowdag.analysis.attempts import of_attempt
@@ -134,6 +134,7 @@ def test_the_axis_rises_and_places_lead_back_to_moments(
         assert not any(begin < b and end > a for begin, end in zip(begins, ends, strict=True) if end > begin)
 
 
+@settings(deadline=None)
 @given(graphs())
 def test_the_bars_of_a_node_tile_its_time(graph: FlowRunGraph) -> None:
     found = bars(graph)
@@ -218,6 +219,7 @@ def test_groups_that_do_not_match_are_dimmed_or_left_out() -> None:
     assert of_nested(RowView(wanted=wanted, hide=True)).table["kind"].tolist() == ["flow-run", "group"]
 
 
+@settings(deadline=None)
 @given(graphs())
 def test_every_task_has_a_row_and_every_row_comes_after_what_contains_it(graph: FlowRunGraph) -> None:
     path = pd.Series(1.0, index=graph.nodes.index)
