@@ -24,6 +24,12 @@ page = st.navigation(
             help="One run over time: what ran when, what waited, and how much at once.",
         ),
         st.Page(
+            "pages/run/compare.py",
+            title="Compare",
+            icon=":material/compare_arrows:",
+            help="One run beside another of the same flow: what made one take longer.",
+        ),
+        st.Page(
             "pages/run/failures.py",
             title="Failures",
             icon=":material/error:",

@@ -22,7 +22,7 @@ ADDED, REMOVED, MOVED, SAME = "added", "removed", "moved", ""
 SUMS: Final = ("count", "failures", "retries", "total_s", "path_s")  # figures that are 0 where there is no such task
 TIMES: Final = ("start_s", "end_s")
 SHARES: Final = ("row", "part", "this_us", "other_us", "diff_us")
-STEPS: Final = ("row", "part", "diff_us", "of")
+STEPS: Final = (*SHARES, "of")
 ELSE: Final = "else"  # in place of a part: many small ones
 TELLS: Final = {"in": "around", "after": "after"}  # what tells namesakes apart
 MOST, WORTH_A_STEP = 12, 0.01  # steps of a waterfall; the least one, as a part of all that went up or down
@@ -166,7 +166,8 @@ def _tasks(
             one, two = np.nan_to_num(one), np.nan_to_num(two)
         columns |= {name: one, f"{name}_other": two, f"{name}_diff": one - two}
     found = pd.DataFrame({name: np.asarray(values) for name, values in columns.items()}, rows.index)
-    return found.assign(node=pd.Series(np.where(missing, None, here["node"]), rows.index, dtype="object"))
+    nodes = [None if gone else node for gone, node in zip(missing, here["node"], strict=True)]
+    return found.assign(node=pd.Series(nodes, rows.index, dtype="object"))
 
 
 def _around(rows: pd.DataFrame, tasks: pd.DataFrame) -> NDArray[np.object_]:
@@ -214,9 +215,10 @@ def steps(shares: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
     size = moved["diff_us"].abs()
     shown = int((size.iloc[:most] >= WORTH_A_STEP * size.sum()).sum())
     shown += len(moved) == shown + 1
-    found = moved.iloc[:shown][["row", "part", "diff_us"]].assign(of=1)
+    found = moved.iloc[:shown].assign(of=1)
     if len(moved) > shown:
-        rest = moved["diff_us"].iloc[shown:]
-        others = pd.DataFrame([(-1, ELSE, int(rest.sum()), len(rest))], columns=list(STEPS))
+        rest = moved.iloc[shown:]
+        sums = (int(rest[name].sum()) for name in SHARES[2:])
+        others = pd.DataFrame([(-1, ELSE, *sums, len(rest))], columns=list(STEPS))
         found = pd.concat([found, others]) if shown else others
     return found.reset_index(drop=True)[list(STEPS)]

@@ -5,6 +5,7 @@ when they may see the same. Finished and settled runs are kept long, others for 
 the scope gate (`graphs.gate`) here, so that no page can forget it.
 """
 
+from flowdag.cache.compare import Compared, compared, good_runs, profile
 from flowdag.cache.connection import tenants
 from flowdag.cache.drawings import critical_path, drawing, drawing_of_now, timings
 from flowdag.cache.failures import failures, lines_of_failure
@@ -35,8 +36,10 @@ from flowdag.cache.usual import runs_before, usual
 
 __all__ = [
     "Asked",
+    "Compared",
     "LogFile",
     "artifacts_of",
+    "compared",
     "critical_path",
     "deployment_names",
     "drawing",
@@ -46,12 +49,14 @@ __all__ = [
     "flow_names",
     "flow_run",
     "further_lines",
+    "good_runs",
     "last_lines",
     "lines_of_failure",
     "log_file",
     "log_lines",
     "look",
     "members",
+    "profile",
     "refresh_run",
     "refresh_runs",
     "run_count",

@@ -185,10 +185,11 @@ def test_runs_that_have_not_started_or_have_no_tasks() -> None:
 def test_small_steps_are_one() -> None:
     rows = [(at, "run", us, 0, us) for at, us in enumerate([50 * S, -30 * S, 9 * S, -7, 5, 3, 0])]
     given_ = pd.DataFrame(rows, columns=["row", "part", "this_us", "other_us", "diff_us"])
-    assert steps(given_).to_numpy().tolist() == [
+    told_ = ["row", "part", "diff_us", "of"]
+    assert steps(given_)[told_].to_numpy().tolist() == [
         [0, "run", 50 * S, 1], [1, "run", -30 * S, 1], [2, "run", 9 * S, 1], [-1, ELSE, 1, 3]
     ]  # fmt: skip
-    assert steps(given_, most=1).to_numpy().tolist() == [[0, "run", 50 * S, 1], [-1, ELSE, -21 * S + 1, 5]]
+    assert steps(given_, most=1)[told_].to_numpy().tolist() == [[0, "run", 50 * S, 1], [-1, ELSE, -21 * S + 1, 5]]
     assert steps(given_[:4])["part"].tolist() == ["run"] * 4, "one small step keeps its name"
 
 
