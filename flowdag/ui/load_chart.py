@@ -86,7 +86,8 @@ def _most(
     """On the left what it is, and the most at once; a mark where that was."""
     base, tall = row
     at = (most.start - timeline.zero).total_seconds() if most else 0.0
-    words = [name.capitalize(), f"at most {most.count:,}, at {moment(round(at, 1))}" if most else "none"]
+    digits = max(1, 2 - int(np.floor(np.log10(axis.width))))  # so many as can be told apart on the axis
+    words = [name.capitalize(), f"at most {most.count:,}, at {moment(round(at, digits))}" if most else "none"]
     names = pd.DataFrame(
         {"x": 4.0, "y": [base - tall + 8, base - tall + 23], "text": words, "ink": [INK[dark], FAINT[dark]]}
     )
