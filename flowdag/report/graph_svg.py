@@ -16,7 +16,7 @@ from flowdag.looks.links import DASHES, LINE, PATH_WIDTH, WIDTH, Stroke, strokes
 from flowdag.report import svg
 
 MARGIN = 14.0
-LINE_HEIGHT = 17.0
+LINE_HEIGHT = 16.0
 ROUND = 0.45  # of a curve: how far it goes on along the flow
 ARROW, PATH_ARROW = (7.5, 3.2), (11.0, 5.0)  # length, half the width
 RING = 3.5  # around a box on the path
@@ -67,7 +67,7 @@ def _rect(place: Facts, wider: float, **attributes: Any) -> str:
 def _label(drawn: Facts, place: Facts, *, at_top: bool) -> Iterator[str]:
     lines = [line for line in drawn["label"].split("\n") if line]
     height = LINE_HEIGHT * len(lines)
-    y = place["y"] - place["height"] / 2 + 5 if at_top else place["y"] - height / 2
+    y = place["y"] - place["height"] / 2 + 4 if at_top else place["y"] - height / 2
     for number, line in enumerate(lines):
         yield svg.words(
             place["x"], y + LINE_HEIGHT * (number + 0.5), line, text_anchor="middle", fill=drawn["font"]["color"],

@@ -29,8 +29,8 @@ LEFT_OUT = (
 )
 PATH_WORDS = f"{ON_PATH} and thick lines: the critical path, with its share of the run."
 BAR_WORDS = (
-    "Solid: at work. Hollow: waiting for a free worker or a slot. A thin line: waiting for what it needs. Underlined: on"
-    " the critical path."
+    "Solid: at work. Hollow: waiting for a free worker or a slot. A thin line: waiting for what it needs. Underlined:"
+    " on the critical path."
 )
 
 

@@ -115,7 +115,10 @@ def _times(scale: _Scale, dark: bool, height: float) -> Iterator[str]:
         yield svg.path(f"M{svg.number(x)} {svg.number(STRIP[1] + 3)}V{svg.number(height)}", stroke=LINES[dark])
         yield svg.words(x, 9, moment(tick), font_size=11, text_anchor="middle", fill=FAINT[dark])
     for place, said in cut_words(scale.axis):
-        yield svg.words(scale.x(place), STRIP[0] - 4, said, font_size=11, text_anchor="middle", fill=INK[dark])
+        x = scale.x(place)
+        anchor = "end" if x > WIDTH - 4 * MARGIN else "middle"
+        x = WIDTH - 2 if anchor == "end" else x
+        yield svg.words(x, STRIP[0] - 7, said, font_size=11, text_anchor=anchor, fill=INK[dark])
 
 
 def _rects(marks: pd.DataFrame, scale: _Scale) -> Iterator[str]:
