@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
 BROKEN_PIPE = 141  # and after the reader of a pipe has gone
+EXPORTS = ("json", "csv", "parquet", "mermaid", "dot", "graphml", "html")
 CLEARED = "\r\033[K"  # a terminal's line, empty again
+
+
+class NeedsFile(FlowdagError):
+    """What a terminal cannot show was asked for, and no file named."""
+
+    exit_code = 2
 
 
 class CannotWrite(FlowdagError):
@@ -62,10 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="tell for each tenant whether its Prefect API answers")
     check.set_defaults(run=_check)
 
-    export = commands.add_parser("export", help="print a flow run's graph and timings")
+    export = commands.add_parser("export", help="print a flow run's graph and timings, or write a report of it")
     export.add_argument("run_id", metavar="RUN_ID")
     export.add_argument("--tenant", required=True, metavar="NAME", help="the tenant's slug, see `flowdag check`")
-    export.add_argument("--format", choices=("json", "csv"), default="json", help="default: %(default)s")
+    export.add_argument("--format", choices=EXPORTS, default="json", help="default: %(default)s; html is a report")
     export.add_argument("--depth", type=_depth, metavar="N", help="levels of flow runs: 1 is the run alone")
     export.add_argument("--output", type=Path, metavar="FILE", help="write to a file instead of standard output")
     export.set_defaults(run=_export)
@@ -117,15 +125,32 @@ def _check(_args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     import anyio
 
-    from flowdag.export import to_csv, to_json
+    from flowdag.export import FORMATS
     from flowdag.prefect_api.profiles import configured_tenants
     from flowdag.tenants import tenant_by_slug
 
+    form = FORMATS.get(args.format)
+    if form and form.binary and args.output is None and sys.stdout.isatty():
+        raise NeedsFile(f"{form.title} is nothing that a terminal can show.", f"Add --output run.{form.suffix}")
     tenant = tenant_by_slug(configured_tenants(), args.tenant)
-    graph = anyio.run(_read, tenant, args.run_id, args.depth)
-    text = to_json(graph) + "\n" if args.format == "json" else to_csv(graph)
-    _write(text.encode(), args.output)  # bytes: UTF-8 and plain line ends, whatever the terminal's locale
+    run_id, depth = args.run_id, args.depth
+    content = form.make(anyio.run(_read, tenant, run_id, depth)) if form else anyio.run(_report, tenant, run_id, depth)
+    _write(content, args.output)  # bytes: UTF-8 and plain line ends, whatever the terminal's locale
     return 0
+
+
+async def _report(tenant: Tenant, run_id: str, depth: int | None) -> bytes:
+    from flowdag.analysis.failures import ended_badly, failures
+    from flowdag.prefect_api.client import connect
+    from flowdag.prefect_api.messages import read_messages
+    from flowdag.report import Told, report
+
+    graph = await _read(tenant, run_id, depth)
+    bad = graph.nodes.loc[ended_badly(graph)]
+    flow_runs = (bad["kind"] == "flow-run").to_numpy()
+    async with connect(tenant) as client:
+        messages = await read_messages(client, bad.index[~flow_runs].tolist(), bad.index[flow_runs].tolist())
+    return report(Told(graph, failures(graph, messages), tenant.title, UTC)).encode()
 
 
 async def _read(tenant: Tenant, run_id: str, depth: int | None) -> FlowRunGraph:

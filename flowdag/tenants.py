@@ -39,7 +39,7 @@ def _mistake(sentence: str) -> PydanticCustomError:
     return PydanticCustomError("mistake", "{sentence}", {"sentence": sentence})
 
 
-def _api_url(url: str) -> str:
+def _address(url: str) -> str:
     """The address without its closing slash. No message repeats it: it may hold a password."""
     if not url.lower().startswith(("http://", "https://")):
         raise _mistake("must start with http:// or https://")
@@ -132,16 +132,20 @@ class Scope:
 
 @dataclass(frozen=True)
 class Tenant:
-    """One Prefect API and the part of it that somebody may see. At most one of `api_key` and `auth_string` is set."""
+    """One Prefect API and the part of it that somebody may see. At most one of `api_key` and `auth_string` is set.
+
+    ui_url: where Prefect's own pages are, if the API's address does not tell.
+    """
 
     __pydantic_config__ = _STRICT
 
     slug: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$", max_length=64)]
     title: Name
-    api_url: Annotated[str, AfterValidator(_api_url)]
+    api_url: Annotated[str, AfterValidator(_address)]
     api_key: Credential = None
     auth_string: Credential = None
     scope: Scope = Scope()
+    ui_url: Annotated[str, AfterValidator(_address)] | None = None
 
     @property
     def id(self) -> str:

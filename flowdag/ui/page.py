@@ -14,6 +14,7 @@ from flowdag.prefect_api.live_watch import Shown
 from flowdag.tenants import Tenant
 from flowdag.ui import header, live, state
 from flowdag.ui.errors import in_words
+from flowdag.ui.take_away import take_away
 from flowdag.ui.usual import compared, short
 
 
@@ -25,6 +26,7 @@ def run_page(tenant: Tenant, shown: Shown, show: Callable[[Shown], None], *, nee
     head, aside = header.places()
     head = head.empty()
     with aside:
+        take_away(tenant, shown.graph)
         follows = live.live_toggle() if shown.next_due else header.refresh_button(tenant, shown.graph)
     every = live.tick_s() if follows else None
     st.fragment(_latest, run_every=every)(tenant.id, shown, head, show, follows=follows, needs_tasks=needs_tasks)
