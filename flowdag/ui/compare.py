@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -53,6 +54,7 @@ COLUMNS = {
     "inside": Text("Inside", help="The subflow, or the task, that it ran inside."),
     "change": Text("Change", help="Whether only one of the runs has it, or it stands elsewhere in the graph."),
 }
+QUIET = ("retries_diff", "count_diff", "failures_diff", "inside", "change")  # columns that are left out if empty
 
 
 def compare_view(tenant_id: str, shown: Shown) -> None:
@@ -70,10 +72,11 @@ def compare_view(tenant_id: str, shown: Shown) -> None:
     st.html(tiles(found, run, others.middle.run, parts, others.whose))
     _remarks(run, others)
     left, right = st.columns([0.68, 0.32], gap="small")
-    with left.container(border=True, key="compare-steps", gap="xxsmall"):
-        _steps(found, parts, others)
+    with left.container(border=True, height="stretch", key="compare-steps", gap="xxsmall"):
+        _steps(found, parts, others, "" if run.is_over else " so far")
     selected = _selected(graph, found)
-    with right.container(border=True, height=SIDE, key="compare-details", gap="xxsmall"):
+    height: Literal["stretch"] | int = "stretch" if selected is None else SIDE
+    with right.container(border=True, height=height, key="compare-details", gap="xxsmall"):
         if selected is None:
             _what_else(run, others.middle.run, found)
         else:
@@ -101,7 +104,7 @@ def _remarks(run: FlowRun, others: Others) -> None:
         st.caption(" ".join(said))
 
 
-def _steps(found: Comparison, parts: pd.DataFrame, others: Others) -> None:
+def _steps(found: Comparison, parts: pd.DataFrame, others: Others, so_far: str) -> None:
     st.html('<p class="fd-title">What made the difference</p>')
     if parts.empty:
         st.caption("There is none: both runs spent the same time on the same things.")
@@ -109,13 +112,13 @@ def _steps(found: Comparison, parts: pd.DataFrame, others: Others) -> None:
     dark = is_dark()
     name = shorten(clean(others.middle.run.name), LONGEST)
     st.altair_chart(
-        waterfall(found, parts, name, dark=dark), theme=None, alt="Steps from the other duration to this run's"
+        waterfall(found, parts, name, so_far, dark=dark), theme=None, alt="Steps from the other duration to this run's"
     )
     looks = colours(dark=dark)
     st.html(
         _legend([("▶ + made this run longer", looks["longer"]), ("◀ − made it shorter", looks["shorter"])])
-        + '<p class="fd-note" style="margin:.2rem 0 0">Time for which the runs waited, along their critical paths. '
-        "The steps add up to the whole difference.</p>"
+        + '<p class="fd-note" style="margin:.2rem 0 0">What the runs waited for, along their critical paths; waiting '
+        "to start is for a free worker or a slot. The steps add up to the whole difference.</p>"
     )
 
 
@@ -140,7 +143,11 @@ def _what_else(run: FlowRun, other: FlowRun, found: Comparison) -> None:
             frame[["Parameter", "This run", "Other run"]].replace("", "–"), hide_index=True, key="changed-parameters"
         )
     tasks = found.tasks
-    for change, title in (("added", "Only in this run"), ("removed", "Not in this run"), ("moved", "Elsewhere")):
+    for change, title in (
+        ("added", "Only in this run"),
+        ("removed", "Not in this run" + ("" if run.is_over else " so far")),
+        ("moved", "Elsewhere"),
+    ):
         names = tasks.loc[tasks["change"] == change, "task"].tolist()
         if names:
             more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
@@ -216,8 +223,13 @@ def _table(found: Comparison, graph: FlowRunGraph, selected: int | None) -> None
     order = worth.reset_index(drop=True).sort_values(["on_path", "in_all"], ascending=False, kind="stable").index
     tasks = found.tasks.iloc[order].reset_index(drop=True)
     shown = tasks.assign(task=tasks["task"].map(clean), change=tasks["change"].map(CHANGES))
+    for name in FIGURES:
+        differs = shown[f"{name}_diff"].round(2)
+        shown[f"{name}_diff"] = differs.where(differs != 0)
+    empty = [name for name in QUIET if shown[name].fillna("").eq("").all()]
+    columns = {name: column for name, column in COLUMNS.items() if name not in empty}
     selectable(
-        shown, COLUMNS, key="compare-tasks", height=HEIGHT if len(shown) > 10 else "auto",
+        shown, columns, key="compare-tasks", height=HEIGHT if len(shown) > 10 else "auto",
         selected=None if selected is None else int((order == selected).argmax()),
         on_select=lambda row: state.choose(task=None if row is None else tasks["node"].iloc[row]),
     )  # fmt: skip
@@ -234,7 +246,9 @@ def _over_time(found: Comparison, others: Others) -> None:
     name = shorten(clean(others.middle.run.name), LONGEST)
     chart, left_out = side_by_side(found, name, dark=dark)
     looks = colours(dark=dark)
-    st.html(_legend([("this run", looks["this"]), (html(name), looks["other border"])], looks["other"]))
+    took = duration(found.this_us / 1e6), duration(found.other_us / 1e6)
+    names = f"this run, {took[0]}", f"{html(name)}, {took[1]}"
+    st.html(_legend([(names[0], looks["this"]), (names[1], looks["other border"])], looks["other"]))
     st.altair_chart(chart, theme=None, alt="Both runs over time")
     note = "A bar reaches from the first start to the last end of the task runs in a row; thick lines are the ends."
     st.caption(note + (f" {left_out:,} rows that differ less are not shown." if left_out else ""))

@@ -18,7 +18,7 @@ INK: Final = {False: "#1E2330", True: "#E7E9F0"}
 FAINT: Final = {False: "#5A6172", True: "#A8AEBD"}
 LINES: Final = {False: "#D9DCE5", True: "#363B48"}
 FONT: Final = "Source Sans, sans-serif"
-LABELS, VALUES = 330, 96  # pixels: of the names on the left, of the figures on the right
+LABELS, VALUES = 300, 96  # pixels: of the names on the left, of the figures on the right
 STEP, BAR, LANE = 27.0, 15.0, 7.0  # heights: of a row, of a bar in it, of one of two bars
 TOP: Final = 22.0
 ROWS = 30  # of the aligned runs: more nobody compares by eye
@@ -36,12 +36,15 @@ def colours(*, dark: bool) -> dict[str, str]:
     }
 
 
-def waterfall(found: Comparison, steps: pd.DataFrame, other: str, *, dark: bool) -> Layer:
-    """From the other duration (0) step by step to this run's: to the right what took longer, to the left what less."""
+def waterfall(found: Comparison, steps: pd.DataFrame, other: str, so_far: str, *, dark: bool) -> Layer:
+    """From the other duration (0) step by step to this run's: to the right what took longer, to the left what less.
+
+    so_far: what to add to words if this run goes on.
+    """
     colour = colours(dark=dark)
     diff = steps["diff_us"].to_numpy(dtype=np.int64)
     until = np.cumsum(diff)
-    words = [step_words(step, found.tasks) for _, step in steps.iterrows()]
+    words = [step_words(step, found.tasks, so_far=so_far) for _, step in steps.iterrows()]
     rows = pd.DataFrame(
         {
             "from": (until - diff) / 1e6,
@@ -54,7 +57,7 @@ def waterfall(found: Comparison, steps: pd.DataFrame, other: str, *, dark: bool)
         }
     )
     whole = found.diff_us / 1e6
-    last = pd.DataFrame([(0.0, whole, "This run", "", signed(whole), FAINT[dark], "")], columns=rows.columns)
+    last = pd.DataFrame([(0.0, whole, f"This run{so_far}", "", signed(whole), FAINT[dark], "")], columns=rows.columns)
     rows = pd.concat([rows, last], ignore_index=True)
     rows["name"] = [
         fitting(f"{what} ({remark})" if remark else what, LABELS - 16, 13)

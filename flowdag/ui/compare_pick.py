@@ -45,6 +45,7 @@ def pick_others(tenant_id: str, run: FlowRun) -> Others | None:
     """The box to choose, and what was chosen, once it is read; None where there is nothing: the reason is on screen."""
     good = cache.good_runs(tenant_id, run.id, LAST)
     chosen = state.chosen("with") or LAST_GOOD
+    chosen = LAST_GOOD if chosen == MEDIAN and len(good) < 2 else chosen
     known = {one.id: one for one in _same_flow(tenant_id, run, good)}
     if chosen not in (MEDIAN, LAST_GOOD, *known) and (asked := _asked(tenant_id, run, chosen)):
         known[chosen] = asked
@@ -52,9 +53,9 @@ def pick_others(tenant_id: str, run: FlowRun) -> Others | None:
         hint("There is no other run of this flow.", "Once it has run again, the two can be compared here.")
         return None
     _box(run, good, known, chosen)
-    if chosen == MEDIAN and good:
+    if chosen == MEDIAN:
         return _median(tenant_id, run, good)
-    if chosen in (MEDIAN, LAST_GOOD):
+    if chosen == LAST_GOOD:
         if not good:
             hint("No run of this flow has completed before this one.", "Choose another run to compare it with.")
             return None
@@ -95,7 +96,6 @@ def _box(run: FlowRun, good: Sequence[FlowRun], known: dict[str, FlowRun], chose
         key=KEY,
         on_change=lambda: state.choose(**{"with": st.session_state[KEY] or None}),
         placeholder="Choose a run of the same flow",
-        label_visibility="collapsed",
         help="Another run of the same flow. Good ones have completed, and started before this one.",
     )
 

@@ -15,7 +15,7 @@ from flowdag.ui.text import clock, duration, html, percent
 MINUS = "−"
 TASK_WORDS = {
     RUN: "{} at work",
-    PENDING: "{}: waiting for a worker or a slot",
+    PENDING: "{}: waiting to start",
     NOT_SUBMITTED: "{}: until the flow called it",
     RETRY: "{}: pauses before another try",
     FLOW: "{}: its own code",
@@ -36,18 +36,21 @@ def signed(seconds: float) -> str:
     return "0 s" if seconds == 0 else f"{'+' if seconds > 0 else MINUS}{duration(abs(seconds))}"
 
 
-def step_words(step: pd.Series, tasks: pd.DataFrame) -> tuple[str, str]:
-    """One step (`analysis.compare.STEPS`) in words, and a remark to it or ""."""
+def step_words(step: pd.Series, tasks: pd.DataFrame, *, so_far: str = "") -> tuple[str, str]:
+    """One step (`analysis.compare.STEPS`) in words, and a remark to it or "". so_far: what to add if this run goes on."""
     part, row = str(step["part"]), int(step["row"])
     if part == ELSE:
         return f"Everything else ({step['of']} smaller ones)", ""
     if row < 0:
         return RUN_WORDS.get(part, part), ""
-    task = str(tasks["task"].iloc[row])
-    change = str(tasks["change"].iloc[row])
-    words = TASK_WORDS[part].format(task)
-    if change in (ADDED, REMOVED):
-        return words, CHANGES[change]
+    task = tasks.iloc[row]
+    words = TASK_WORDS[part].format(task["task"])
+    if task["change"] in (ADDED, REMOVED):
+        return words, CHANGES[task["change"]] + (so_far if task["change"] == REMOVED else "")
+    if pd.isna(task["start_s"]):
+        return words, f"not started{so_far}" if so_far else "never started in this run"
+    if pd.isna(task["start_s_other"]):
+        return words, "never started in the other run"
     if part == RUN and not (step["this_us"] and step["other_us"]):
         return words, "came onto the path" if step["this_us"] else "left the path"
     return words, ""
@@ -67,13 +70,15 @@ def tiles(found: Comparison, run: FlowRun, other: FlowRun, steps: pd.DataFrame, 
 
 
 def _started(at: datetime | None) -> str:
-    return f"started {clock(at)}" if at else "not started"
+    return f"started {clock(at)[4:-3]}" if at else "not started"  # without weekday and seconds
 
 
 def _how_much(found: Comparison) -> str:
     if found.diff_us == 0:
         return "both took equally long"
     way = "longer" if found.diff_us > 0 else "shorter"
+    if found.this_us >= 2 * found.other_us > 0:
+        return f"{found.this_us / found.other_us:,.3g} times as long"
     return f"{percent(abs(found.diff_us) / found.other_us)} {way}" if found.other_us else way
 
 
@@ -86,5 +91,7 @@ def _most(found: Comparison, steps: pd.DataFrame) -> Iterator[tuple[str, str, st
     most = same_way.iloc[0]
     words, _ = step_words(most, found.tasks)
     share = int(most["diff_us"]) / found.diff_us
-    told = f"{percent(share)} of the difference" if share <= 1 else "others made up for a part of it"
-    yield signed(int(most["diff_us"]) / 1e6), html(words), f"explains most: {told}"
+    told = (
+        f"explains {percent(share)} of the difference" if share <= 1 else "explains most; others made up for some of it"
+    )
+    yield signed(int(most["diff_us"]) / 1e6), html(words), told
