@@ -30,6 +30,7 @@ RUNS = {  # the page's name: tenant and filters whose latest run is shown
     "failing": {"tenant": "acme", "flow": "nightly-etl", "state": "Failed"},
     "wide": {"tenant": "globex", "flow": "score-customers"},
 }
+PAGES = {"timeline": "graph", "compare": "failing", "failures": "failing", "logs": "failing"}  # and the run of each
 
 
 @contextmanager
@@ -57,15 +58,21 @@ def photograph(page: Page, url: str, folder: Path, suffix: str) -> None:
         page.screenshot(path=folder / f"{name}-{suffix}.png")
         print(folder / f"{name}-{suffix}.png")
 
+    shown: dict[str, dict[str, str]] = {}
     for name, filters in RUNS.items():
         visit(page, url, **filters)
-        visit(page, url, tenant=filters["tenant"], run=query(page)["run"][0])
+        shown[name] = {"tenant": filters["tenant"], "run": query(page)["run"][0]}
+        visit(page, url, **shown[name])
         graph(page)
         save(name)
         if name == "graph":
             click_task(page, "clean")
             graph(page)
             save("task")
+    for name, run in PAGES.items():
+        visit(page, url, name, **shown[run])
+        page.wait_for_timeout(3000)  # charts paint themselves, and fragments follow
+        save(name)
     visit(page, url, "runs", tenant="demo")
     expect(page.locator(TABLE).last).to_be_visible()
     settle(page)

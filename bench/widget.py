@@ -26,7 +26,8 @@ NODES = f"""(() => {{
 DRAWN = f"""(expected) => {{
   if (document.querySelector('[data-testid=stApp]')?.dataset.testScriptState !== 'notRunning') return false;
   return {NODES}.map((node) => {{
-    const [name, count] = node.label.slice(2).split('\\n');
+    const [name, figures] = node.label.slice(2).split('\\n');
+    const [count] = figures.split('  ');  // behind it stands the share of the critical path
     return count.startsWith('× ') ? `${{name}} ${{count}}` : name.replace(/-[^-]*$/, '');
   }}).sort().join() === expected.join();
 }}"""
@@ -73,7 +74,7 @@ def boxes(page: Page) -> list[Box]:
 
 
 def _box(node: dict[str, Any]) -> Box:
-    name, count = node["label"][2:].split("\n")[:2]
+    name, count = (part.split("  ")[0] for part in node["label"][2:].split("\n")[:2])
     task_run_id = node["id"].rpartition("#")[0]
     return Box(node["id"], name, count.replace("× ", "Task runs") if count.startswith("× ") else task_run_id)
 

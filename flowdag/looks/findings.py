@@ -11,13 +11,13 @@ from flowdag.model import FlowRunGraph
 
 MOST = 3  # findings: the costliest
 TITLES = {
-    "pending": "waiting for a free worker or a slot",
-    "not_submitted": "until the flow went on, though inputs were there",
-    "retry": "of pauses before another try",
+    "pending": "waiting for a worker or a slot",
+    "not_submitted": "until the flow called what was ready",
+    "retry": "pause before another try",
     "earlier_attempt": "in earlier attempts",
     "paused": "paused",
 }
-ESTIMATE = "an estimate, as waiting makes much of this run"
+ESTIMATE = "an estimate: much of the run was waiting"
 
 
 def tiles(graph: FlowRunGraph, path: CriticalPath) -> str:
@@ -36,8 +36,12 @@ def _words(finding: Finding) -> tuple[str, str, str]:
     if finding.kind == "flow":
         whose = f"the own code of <b>{task}</b>" if finding.task else "the flow’s own code"
         return percent(finding.share), f"was {whose}", f"{duration(finding.seconds)} before, between and after tasks"
-    most = f"{percent(finding.share)} of the run" + (f", most before <b>{task}</b>" if finding.task else "")
+    most = f"{percent(finding.share)} of the run" + (f", most {_where(finding.kind)} <b>{task}</b>" if task else "")
     return duration(finding.seconds), TITLES[finding.kind], most
+
+
+def _where(kind: str) -> str:
+    return "of" if kind == "retry" else "before"
 
 
 def _saving(graph: FlowRunGraph, path: CriticalPath) -> Iterator[tuple[str, str, str]]:

@@ -33,11 +33,11 @@ STYLE = """<style>
 .fd-title{font-weight:650;font-size:1.02rem;overflow-wrap:anywhere;margin:0 0 .3rem}
 .fd-sub{font-weight:600;font-size:.86rem;margin:.55rem 0 .1rem}
 .fd-tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.5rem;margin:0}
-.fd-tiles div{display:grid;grid-template-columns:max-content minmax(0,1fr);column-gap:.6rem;align-items:center;
- border:1px solid rgba(128,134,150,.35);border-radius:.5rem;padding:.3rem .7rem}
-.fd-tiles strong{grid-row:span 2;font-size:1.35rem;font-weight:650;font-variant-numeric:tabular-nums}
-.fd-tiles span,.fd-tiles small{line-height:1.25;overflow-wrap:anywhere}
-.fd-tiles span{font-size:.9rem}.fd-tiles small{font-size:.78rem;opacity:.7}
+.fd-tiles div{border:1px solid rgba(128,134,150,.35);border-radius:.5rem;padding:.3rem .7rem;line-height:1.3;
+ overflow-wrap:anywhere;min-width:0}
+.fd-tiles strong{font-size:1.3rem;font-weight:650;font-variant-numeric:tabular-nums;margin-right:.45rem}
+.fd-tiles span{font-size:.9rem}
+.fd-tiles small{display:block;font-size:.78rem;opacity:.7;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .fd-legend{display:flex;flex-wrap:wrap;gap:.2rem .9rem;font-size:.8rem;opacity:.92}
 .fd-legend i{display:inline-block;width:1.15rem;height:.8rem;border:1.5px solid;border-radius:.2rem;
  vertical-align:-.08rem;margin-right:.3rem}

@@ -265,11 +265,10 @@ def _say(
     """The flag in words, the place in words (more or less `than`), and the values before as bars."""
     flag = f"<b>{SIGNS[found.flag]} {words[found.flag]}.</b> " if found.flag else ""
     if not found.n or np.isnan(found.value):
-        text = "There is nothing before to compare with."
-    else:
-        place = _place(found.percentile, *than)
-        typical = f"median {duration(found.median)}, p95 {duration(found.p95)}"
-        text = f"{flag}{html(what)} is {place} {html(among)} ({typical})."
+        return  # with what it was not compared, and why, is told below
+    place = _place(found.percentile, *than)
+    typical = f"median {duration(found.median)}, p95 {duration(found.p95)}"
+    text = f"{flag}{html(what)} is {place} {html(among)} ({typical})."
     bars = sparkline(past, found.median, marked=found.flag in (LONGER, SHORTER)) if len(past) > 1 else ""
     st.html(f'<p style="margin:0 0 .25rem;font-size:.88rem">{text}</p>{bars}')
 
