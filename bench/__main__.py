@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.figures import Figure
 
-NAMES = ("reading", "computing", "saving", "drawing", "timeline", "live")
+NAMES = ("reading", "computing", "comparing", "saving", "drawing", "timeline", "live")
 PARTS = [part for part in NAMES if find_spec(f"bench.{part}")]
 TITLES = ("part", "what", "size", "value", "unit", "ratio", "beside", "must hold", "holds")
 RIGHT = ("size", "value", "ratio")
