@@ -120,7 +120,7 @@ def _merged(scene: Scene, segments: pd.DataFrame, labels: pd.Series, by: list[st
     if segments.empty:
         return pd.DataFrame(columns=[*BARS, "ink"])
     segments = segments.sort_values([*by, "start_s"], kind="stable")
-    row = segments["node"].map(scene.rows.row_of).fillna("")
+    row = segments["node"].map(scene.rows.row_of).astype("object").fillna("")
     work = segments["part"].isin(WORK)
     narrow = (segments["end_s"] - segments["start_s"]) < 2 * NARROWEST * (scene.axis.real[-1] - scene.axis.real[0])
     same = (row == row.shift()) & (work == work.shift()) & narrow & narrow.shift(fill_value=False)

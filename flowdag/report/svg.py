@@ -8,7 +8,7 @@ from html import escape
 
 from flowdag.looks.words import legal
 
-FONT = "Source Sans 3, Source Sans Pro, system-ui, sans-serif"
+FONT = "'Source Sans 3','Source Sans Pro',system-ui,sans-serif"
 GROUND = {False: "#FFFFFF", True: "#10131A"}
 RGBA = re.compile(r"rgba\((\d+),(\d+),(\d+),([\d.]+)\)")
 

@@ -20,8 +20,10 @@ from flowdag.ui.text import clock, duration, html, zone
 
 def places() -> tuple[DeltaGenerator, DeltaGenerator]:
     """The places of what is shown, and of what can be done with it."""
-    left, right = st.columns([0.74, 0.26], vertical_alignment="center")
-    return left, right.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right")
+    left, right = st.columns([0.62, 0.38], vertical_alignment="center")
+    return left, right.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="right", gap="small"
+    )
 
 
 def run_header(shown: Shown, flag: str = "") -> None:
