@@ -81,3 +81,11 @@ def truth(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
     with journalled_runs(prefect_server, tmp_path_factory.mktemp("journal")) as runs:
         yield runs
+
+
+@pytest.fixture(scope="session")
+def usual_runs(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """Twelve runs of one flow that are alike, two of another client, then one in which a known task took longer."""
+    from tests.usual_flows import usual_runs
+
+    return usual_runs(prefect_server, tmp_path_factory.mktemp("usual"))

@@ -15,7 +15,7 @@ from tests.needs import ROOT
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
-WITH_SAMPLES = ("tests/browser/", "tests/pages/", "tests/security/")
+WITH_SAMPLES = ("tests/browser/", "tests/pages/", "tests/security/", "tests/prefect_api/test_recent.py")
 FIRST = (  # what takes longest: what is short then fills the gap at the end
     *("truth", "tests/prefect_api/test_faults.py"),  # times are compared: beside it nothing that keeps both cores busy
     *("samples", "tests/prefect_api/test_workflows.py", "tests/prefect_api/test_defects.py"),

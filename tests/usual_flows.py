@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 from prefect import flow, tags, task
+
+from flowdag.demo.processes import clean_env
+from tests.serving import flows_path, flows_python
 
 OWN, OTHER = "client:usual-own", "client:usual-other"
 BEFORE, FOREIGN = 12, 2
@@ -33,6 +38,17 @@ def load(rows: float, seconds: float) -> float:
 @flow
 def usual_daily(seconds: float) -> None:
     load(load(extract(PACE), seconds), PACE)
+
+
+def usual_runs(api_url: str, home: Path) -> dict[str, list[str]]:
+    """Run everything on a server, in a process of its own: ids of the flow runs, in order."""
+    env = clean_env(home, PREFECT_API_URL=api_url, PYTHONPATH=flows_path(home))
+    done = subprocess.run(
+        [flows_python(), "-m", "tests.usual_flows"], env=env, cwd=home, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-5000:]
+    found: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def run_all() -> dict[str, list[str]]:

@@ -38,7 +38,7 @@ def _change(label: str, meaning: str) -> object:
 
 
 COLUMNS = {
-    "task": Text("Task", help="The task name; of several in different places, where.", pinned=True, width=170),
+    "task": Text("Task", help="The task name; of several in different places, where.", pinned=True, width=220),
     "path_s_diff": _difference("On path", "Time for which the whole run waited for it."),
     "median_s_diff": _difference("Run", "The median of the time that its task runs worked."),
     "total_s_diff": _difference("Total", "The time that its task runs worked, added up."),
@@ -143,11 +143,9 @@ def _what_else(run: FlowRun, other: FlowRun, found: Comparison) -> None:
             frame[["Parameter", "This run", "Other run"]].replace("", "–"), hide_index=True, key="changed-parameters"
         )
     tasks = found.tasks
-    for change, title in (
-        ("added", "Only in this run"),
-        ("removed", "Not in this run" + ("" if run.is_over else " so far")),
-        ("moved", "Elsewhere"),
-    ):
+    so_far = "" if run.is_over else " so far"
+    titles = {"added": "Only in this run", "removed": f"Not in this run{so_far}", "moved": "Elsewhere in the graph"}
+    for change, title in titles.items():
         names = tasks.loc[tasks["change"] == change, "task"].tolist()
         if names:
             more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
@@ -226,7 +224,7 @@ def _table(found: Comparison, graph: FlowRunGraph, selected: int | None) -> None
     for name in FIGURES:
         differs = shown[f"{name}_diff"].round(2)
         shown[f"{name}_diff"] = differs.where(differs != 0)
-    empty = [name for name in QUIET if shown[name].fillna("").eq("").all()]
+    empty = [name for name in QUIET if (shown[name].isna() | shown[name].eq("")).all()]
     columns = {name: column for name, column in COLUMNS.items() if name not in empty}
     selectable(
         shown, columns, key="compare-tasks", height=HEIGHT if len(shown) > 10 else "auto",

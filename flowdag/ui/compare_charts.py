@@ -173,7 +173,7 @@ def side_by_side(found: Comparison, other: str, *, dark: bool) -> tuple[Layer, i
     shown = ran.loc[worth.sort_values(["differs", "long"], ascending=False, kind="stable").index[:ROWS]]
     shown = ran[ran.index.isin(shown.index)]
     names = [
-        fitting(clean(f"{'   ' * bool(inside)}{task}"), LABELS - 16, 13)
+        ("\u2003" if inside else "") + fitting(clean(task), LABELS - 32, 13)
         for task, inside in zip(shown["task"], shown["inside"], strict=True)
     ]
     top = TOP + STEP * np.arange(len(shown)) + (STEP - 2 * LANE - 2) / 2

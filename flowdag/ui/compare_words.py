@@ -37,7 +37,7 @@ def signed(seconds: float) -> str:
 
 
 def step_words(step: pd.Series, tasks: pd.DataFrame, *, so_far: str = "") -> tuple[str, str]:
-    """One step (`analysis.compare.STEPS`) in words, and a remark to it or "". so_far: what to add if this run goes on."""
+    """One step (`analysis.compare.STEPS`) in words, and a remark or "". so_far: what to add if this run goes on."""
     part, row = str(step["part"]), int(step["row"])
     if part == ELSE:
         return f"Everything else ({step['of']} smaller ones)", ""

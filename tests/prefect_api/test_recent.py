@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from typing import Any
 
 import pytest
 
 from flowdag.analysis.usual import AT_LEAST, LAST, LONGER, USUAL, history, usual
-from flowdag.demo.processes import clean_env
 from flowdag.prefect_api.client import Client
 from flowdag.prefect_api.flow_runs import read_flow_run
 from flowdag.prefect_api.read_run import read_run
@@ -17,7 +14,6 @@ from flowdag.prefect_api.reading import Reached
 from flowdag.prefect_api.recent import Recent, read_recent
 from flowdag.tenants import Scope
 from tests.prefect_api.made import DONE, Maker
-from tests.serving import flows_path, flows_python
 from tests.truth import ask, tenant
 from tests.usual_flows import BEFORE, OTHER, OWN, PACE, SLOW
 
@@ -30,16 +26,9 @@ def recent(api_url: str, run_id: str, scope: Scope | None = None, **bounds: Any)
     return ask(tenant(api_url), read)
 
 
-@pytest.fixture(scope="module")
-def ran(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The runs of tests/usual_flows.py."""
-    home = tmp_path_factory.mktemp("usual")
-    env = clean_env(home, PREFECT_API_URL=prefect_server, PYTHONPATH=flows_path(home))
-    done = subprocess.run(
-        [flows_python(), "-m", "tests.usual_flows"], env=env, cwd=home, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-5000:]
-    return json.loads(done.stdout.splitlines()[-1])
+@pytest.fixture
+def ran(usual_runs: dict[str, list[str]]) -> dict[str, list[str]]:
+    return usual_runs
 
 
 def test_a_long_run_after_twelve_short_ones(prefect_server: str, ran: dict[str, list[str]]) -> None:

@@ -1,0 +1,26 @@
+"""Two runs compared: one is chosen, the steps from one duration to the other are drawn, a task is chosen by its row."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.driving import choose, click_row, main, query, settle, until, visit
+from tests.samples import Samples
+
+
+def test_two_runs_compared(page: Page, app_url: str, samples: Samples) -> None:
+    """The nightly run that failed, beside the one that went well: it is what the last steps would have taken."""
+    page.emulate_media(color_scheme="dark")
+    visit(page, app_url, "compare", tenant="acme", run=samples.runs["failing"], **{"with": samples.runs["failing"]})
+    expect(main(page)).to_contain_text("both took equally long")
+    choose(page, "Compare with", "Completed")
+    assert query(page)["with"] == [samples.runs["nightly"]]
+    expect(main(page).locator(".fd-tiles")).to_contain_text("shorter")
+    expect(main(page).get_by_test_id("stVegaLiteChart")).to_have_count(2)
+    click_row(page, "final_report")
+    until(page, lambda: "task" in query(page), "the address tells the task")
+    settle(page)
+    expect(main(page)).to_contain_text("final_report in both runs")
+    page.get_by_role("button", name="Show in graph").click()
+    until(page, lambda: "compare" not in page.url, "the graph")
+    assert "task" in query(page)
