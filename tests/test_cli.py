@@ -214,6 +214,24 @@ def test_export_csv_to_a_file(tenants: Runs, capsys: pytest.CaptureFixture[str])
     assert {row["label"] for row in rows} == TASKS
 
 
+def test_export_of_a_report_and_of_parquet(
+    tenants: Runs, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argv = ["export", tenants.acme, "--tenant", "acme", "--format"]
+    assert main([*argv, "html", "--output", "run.html"]) == 0
+    text = Path("run.html").read_text("utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert "acme check of orders" in text
+    assert SECRET not in text
+    assert main([*argv, "parquet"]) == 0  # a pipe takes it
+    assert capfdbinary.readouterr().out[:4] == b"PAR1"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert main([*argv, "parquet"]) == 2
+    said = capfdbinary.readouterr()
+    assert said.out == b""
+    assert said.err == b"flowdag: Parquet is nothing that a terminal can show. Add --output run.parquet.\n"
+
+
 def test_a_run_outside_the_scope_is_told_in_the_words_of_an_unknown_one(
     tenants: Runs, capsys: pytest.CaptureFixture[str]
 ) -> None:
