@@ -131,7 +131,8 @@ def _export(args: argparse.Namespace) -> int:
 
     form = FORMATS.get(args.format)
     if form and form.binary and args.output is None and sys.stdout.isatty():
-        raise NeedsFile(f"{form.title} is nothing that a terminal can show.", f"Add --output run.{form.suffix}")
+        todo = f"Add --output run.{form.suffix}, or send it to a pipe."
+        raise NeedsFile(f"{form.title} is nothing that a terminal can show.", todo)
     tenant = tenant_by_slug(configured_tenants(), args.tenant)
     run_id, depth = args.run_id, args.depth
     content = form.make(anyio.run(_read, tenant, run_id, depth)) if form else anyio.run(_report, tenant, run_id, depth)

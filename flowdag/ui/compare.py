@@ -12,6 +12,8 @@ from flowdag import cache
 from flowdag.analysis.compare import Comparison, compare, steps
 from flowdag.analysis.parameters import changed_parameters
 from flowdag.analysis.profile import FIGURES, part_of
+from flowdag.looks.states import words
+from flowdag.looks.words import clean, duration, facts, html, shorten
 from flowdag.model import FlowRun, FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.ui import details, state
@@ -20,8 +22,7 @@ from flowdag.ui.compare_pick import Others, pick_others
 from flowdag.ui.compare_words import CHANGES, signed, tiles
 from flowdag.ui.errors import hint
 from flowdag.ui.tables import Number, Text, csv_button, selectable
-from flowdag.ui.text import clean, duration, facts, html, shorten
-from flowdag.ui.theme import is_dark, words
+from flowdag.ui.theme import is_dark
 
 GRAPH = "pages/run/graph.py"
 HEIGHT, SIDE = 390, 560  # pixels: of the table, of what stands beside the steps

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from flowdag.analysis.compare import Comparison
+from flowdag.looks.states import look
+from flowdag.looks.words import clean, duration, fitting
 from flowdag.ui.compare_words import signed, step_words
-from flowdag.ui.text import clean, duration, fitting
-from flowdag.ui.theme import look
 
 Layer = Any  # altair's charts
 INK: Final = {False: "#1E2330", True: "#E7E9F0"}

@@ -12,16 +12,17 @@ from flowdag import cache
 from flowdag.analysis.compare import median_run
 from flowdag.errors import RunNotFound
 from flowdag.jobs import GivenUp
+from flowdag.looks.states import look
+from flowdag.looks.words import clean, duration
 from flowdag.model import FlowRun
 from flowdag.prefect_api.flow_runs import RunQuery
 from flowdag.ui import state, waiting
 from flowdag.ui.errors import hint
 from flowdag.ui.sidebar import distinct
-from flowdag.ui.text import ago, clean, duration
-from flowdag.ui.theme import look
+from flowdag.ui.text import ago
 
 LAST = 20  # good runs that make the median
-LISTED = 200  # runs to choose from
+LISTED = 100  # runs to choose from
 AHEAD, STEP_S = 3, 0.2  # reads under way at once
 MEDIAN, LAST_GOOD, KEY = "median", "", "compare-with"
 STOPPED = "flowdag-median-stopped"

@@ -9,8 +9,9 @@ import pandas as pd
 
 from flowdag.analysis.compare import ADDED, ELSE, MOVED, REMOVED, SAME, Comparison
 from flowdag.analysis.path_walk import EARLIER_ATTEMPT, FLOW, NOT_SUBMITTED, PAUSED, PENDING, RETRY, RUN
+from flowdag.looks.words import duration, html, percent
 from flowdag.model import FlowRun
-from flowdag.ui.text import clock, duration, html, percent
+from flowdag.ui.text import clock
 
 MINUS = "−"
 TASK_WORDS = {

@@ -13,13 +13,15 @@ from streamlit.delta_generator import DeltaGenerator
 from flowdag import cache
 from flowdag.analysis.critical_path import CriticalPath
 from flowdag.analysis.grouping import Picture
+from flowdag.looks.states import look, words
+from flowdag.looks.words import duration, facts, html
 from flowdag.model import FlowRun, FlowRunGraph
 from flowdag.prefect_api.artifacts import Artifact
 from flowdag.ui.errors import in_place
 from flowdag.ui.insights import group_path_facts, path_facts
 from flowdag.ui.tables import Text, selectable
-from flowdag.ui.text import clock, duration, facts, html
-from flowdag.ui.theme import is_dark, look, words
+from flowdag.ui.text import clock
+from flowdag.ui.theme import is_dark
 
 INPUT_COLUMNS = {
     "task": Text("Task", help="What it needed. Choose a row to go there."),

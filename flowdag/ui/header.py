@@ -10,12 +10,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from flowdag import cache
 from flowdag.analysis.attempts import attempts
+from flowdag.looks.words import duration, html
 from flowdag.model import FAILURES, FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.tenants import Tenant
 from flowdag.ui.details import run_details, state_badge
 from flowdag.ui.errors import hint, plain
-from flowdag.ui.text import clock, duration, html, zone
+from flowdag.ui.text import clock, zone
 
 
 def places() -> tuple[DeltaGenerator, DeltaGenerator]:

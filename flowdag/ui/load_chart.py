@@ -15,7 +15,8 @@ from flowdag.analysis.timeline import Timeline
 from flowdag.looks.bars import FAINT, INK, LINES, of_part
 from flowdag.looks.states import look
 from flowdag.looks.timeline_marks import when
-from flowdag.ui.timeline_chart import Layer, Scales, in_plain, moment, zoom
+from flowdag.looks.words import moment
+from flowdag.ui.timeline_chart import Layer, Scales, in_plain, zoom
 
 CELLS: Final = 500
 TALL: Final = {"running": 44.0, "waiting": 32.0}

@@ -8,13 +8,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from flowdag.looks import words
-from flowdag.looks.words import clean as clean
-from flowdag.looks.words import duration as duration
-from flowdag.looks.words import facts as facts
-from flowdag.looks.words import fitting as fitting
-from flowdag.looks.words import html as html
-from flowdag.looks.words import percent as percent
-from flowdag.looks.words import shorten as shorten
 
 STYLE = """<style>
 [data-testid="stMainBlockContainer"]{padding:3.9rem 1.6rem 1.5rem}

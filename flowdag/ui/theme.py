@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from flowdag.looks.states import Look as Look
-from flowdag.looks.states import look as look
-from flowdag.looks.states import sign as sign
-from flowdag.looks.states import words as words
-
 
 def is_dark() -> bool:
     """Whether the page is dark now. Streamlit may learn it one rerun late; every look is legible on both."""

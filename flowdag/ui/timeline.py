@@ -16,7 +16,7 @@ from flowdag.analysis.grouping import Folding
 from flowdag.analysis.time_axis import Stretch, TimeAxis, time_axis
 from flowdag.analysis.timeline_rows import RowView, Sort
 from flowdag.looks.timeline_marks import Scene, in_sight
-from flowdag.looks.words import duration, html
+from flowdag.looks.words import duration, html, moment
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.ui import details, live, state
@@ -28,7 +28,7 @@ from flowdag.ui.folding import fold_buttons
 from flowdag.ui.load_chart import load_chart
 from flowdag.ui.text import zone
 from flowdag.ui.theme import is_dark
-from flowdag.ui.timeline_chart import PICK, ZOOM, moment, timeline_chart
+from flowdag.ui.timeline_chart import PICK, ZOOM, timeline_chart
 
 PAGE = 100  # rows: more nobody looks through, and the chart gets slow
 SHORTEST = 0.004  # of the axis: who drags less than this has clicked

@@ -33,7 +33,7 @@ from flowdag.looks.timeline_marks import (
     places,
     row_marks,
 )
-from flowdag.looks.words import moment as moment
+from flowdag.looks.words import moment
 from flowdag.model import FlowRunGraph
 
 Layer = Any  # Altair's methods do not tell what they return

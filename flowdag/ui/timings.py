@@ -8,9 +8,9 @@ import streamlit as st
 from flowdag import cache
 from flowdag.analysis.drawing import Drawing
 from flowdag.analysis.grouping import Picture
+from flowdag.looks.states import sign
 from flowdag.model import FlowRunGraph
 from flowdag.ui import state, tables
-from flowdag.ui.theme import sign
 from flowdag.ui.usual import Compared, with_history
 
 HEIGHT = 268

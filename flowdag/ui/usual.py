@@ -18,12 +18,12 @@ from flowdag.analysis.time_left import TimeLeft, time_left
 from flowdag.analysis.usual import AT_LEAST, LONGER, SHORTER, USUAL, History, Standing, Usual, earlier_work
 from flowdag.errors import FlowdagError
 from flowdag.jobs import Job
+from flowdag.looks.words import duration, html, percent
 from flowdag.model import FlowRun, FlowRunGraph
 from flowdag.prefect_api.recent import AT_MOST, Recent
 from flowdag.ui.errors import plain
 from flowdag.ui.sparkline import sparkline
 from flowdag.ui.tables import TASK_NAME_COLUMNS
-from flowdag.ui.text import duration, html, percent
 
 SIGNS = {LONGER: "▲", SHORTER: "▼", USUAL: "●"}
 WORK = {LONGER: "Longer than usual", SHORTER: "Shorter than usual", USUAL: "Usual"}
