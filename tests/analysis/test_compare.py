@@ -75,7 +75,9 @@ def test_retries_and_failures() -> None:
     )  # fmt: skip
     found = compare(told(again), [told(FIRST)])
     assert shares(found) == {("b", "run"): S, ("b", "retry"): 3 * S}
-    assert (row(found, "b")["retries_diff"], row(found, "c")["failures_diff"]) == (1, 1)
+    b, c = row(found, "b"), row(found, "c")
+    assert (b["retries"], b["retries_other"], c["failures"], c["failures_other"]) == (1, 0, 1, 0)
+    assert (b["retries_diff"], c["failures_diff"]) == (1, 1)
     assert row(found, "b")["total_s_diff"] == 1
 
 
@@ -130,6 +132,15 @@ def test_two_calls_of_one_task_are_two_rows() -> None:
     assert row(found, "load (after a)")["median_s_diff"] == 0
     assert row(found, "load (after b)")["median_s_diff"] == 4
     assert shares(found) == {("load (after b)", "run"): 4 * S}
+
+
+def test_of_two_calls_the_one_that_is_gone_is_told() -> None:
+    a, b = Ran("a", 0, 0, 2), Ran("b", 0, 0, 9)
+    both = built(Flow(14), a, b, Ran("load1", 2, 2, 5, needs=["a"]), Ran("load2", 9, 9, 14, needs=["b"]))
+    late = built(Flow(14), a, b, Ran("load2", 9, 9, 14, needs=["b"]))
+    found = compare(told(late), [told(both)])
+    assert changes(found) == {"load (after a)": "removed"}
+    assert row(found, "load (after b)")["count_diff"] == 0
 
 
 def test_what_moved_is_found_by_its_name() -> None:
@@ -298,6 +309,11 @@ def test_what_few_runs_have_counts_as_added() -> None:
     [
         ({"a": 1, "b": [1, 2]}, {"b": [1, 2], "a": 1}, []),
         ({"a": 1}, {"b": None}, [("a", "added", "1", ""), ("b", "removed", "", "null")]),
+        (
+            {"a": {"a": {"a": {"a": {"a": {"a": {"b": 1, "c": 2}}}}}}},
+            {"a": {"a": {"a": {"a": {"a": {"a": {"c": 2, "b": 1}}}}}}},
+            [],
+        ),
         ({"a": 1}, {"a": True}, [("a", "changed", "1", "true")]),
         ({"a": {"b": {"c": 1, "d": 2}}}, {"a": {"b": {"c": 1, "d": 3}}}, [("a.b.d", "changed", "2", "3")]),
         ({"a": ["x", "y"]}, {"a": ["x", "ö"]}, [("a[1]", "changed", '"y"', '"ö"')]),
