@@ -177,7 +177,7 @@ def test_a_wrong_credential(setting: str, words: str) -> None:
         ('scope = ["x"]', '[tenants.acme] scope: must be a table, for instance { tags = ["acme"] }.'),
         (
             'apikey = "x"',
-            "[tenants.acme] apikey: is no key of a tenant; there are title, api_url, api_key, auth_string, scope.",
+            "[tenants.acme] apikey: is no key of a tenant; there are title, api_url, api_key, auth_string, scope, ui_url.",
         ),
         ('slug = "x"', "[tenants.acme] slug: is no key of a tenant; the table's name is its slug."),
         ("title = 7", "[tenants.acme] title: must be text in quotes."),
@@ -427,3 +427,16 @@ def test_unreadable_profiles(profiles: Path) -> None:
     with pytest.raises(TenantConfigError, match="Prefect's own settings cannot be read") as caught:
         profile_tenants()
     assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("javascript:alert(1)", "must start with http:// or https://"),
+        ("https://u:p@ui.test", "must not hold a user name or a password; give them as auth_string instead"),
+    ],
+)
+def test_the_address_of_prefects_pages_is_checked(address: str, words: str) -> None:
+    assert complaint(f'{ACME}ui_url = "{address}"') == f"[tenants.acme] ui_url: {words}."
+    (tenant,) = load(f'{ACME}ui_url = "https://ui.test/"')
+    assert tenant.ui_url == "https://ui.test"
