@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -139,7 +140,7 @@ def _read_all(tenant_id: str, run_id: str, runs: Sequence[FlowRun]) -> list[cach
         return None
     place = st.empty()
     told: dict[str, cache.Compared | None] = {}
-    bar = None
+    bar, begin = None, time.monotonic()
     while left := [run for run in runs if run.id not in told]:
         waits = None
         for run in left[:AHEAD]:
@@ -154,12 +155,14 @@ def _read_all(tenant_id: str, run_id: str, runs: Sequence[FlowRun]) -> list[cach
                     told[run.id] = found
                 else:
                     waits = found
-        if waits and not waits.is_done(STEP_S if bar else waiting.AT_ONCE_S):
-            words = f"{len(told)} of {len(runs)} runs are read…"
-            if bar is None:
-                with place.container(border=True):
-                    bar = st.progress(0.0, text=words)
-                    st.button("Stop", icon=":material/stop_circle:", key="stop-median", on_click=_stop, args=(run_id,))
+        if waits:
+            waits.is_done(STEP_S)
+        words = f"{len(told)} of {len(runs)} runs are read…"
+        if bar is None and time.monotonic() - begin > waiting.AT_ONCE_S:
+            with place.container(border=True):
+                bar = st.progress(0.0, text=words)
+                st.button("Stop", icon=":material/stop_circle:", key="stop-median", on_click=_stop, args=(run_id,))
+        if bar:
             bar.progress(len(told) / len(runs), text=words)
     place.empty()
     return [one for one in (told[run.id] for run in runs) if one]
