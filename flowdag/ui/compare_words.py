@@ -62,7 +62,7 @@ def tiles(found: Comparison, run: FlowRun, other: FlowRun, steps: pd.DataFrame, 
     so_far = "" if run.is_over else " so far"
     shown = [
         (duration(found.this_us / 1e6), f"this run{so_far}", _started(run.start)),
-        (duration(found.other_us / 1e6), f"<b>{html(other.name)}</b>, {whose}", _started(other.start)),
+        (duration(found.other_us / 1e6), f"<b>{html(other.name)}</b>", whose),
         (signed(found.diff_us / 1e6), _how_much(found) + so_far, "the difference of both"),
         *_most(found, steps),
     ]
