@@ -92,7 +92,5 @@ def _most(found: Comparison, steps: pd.DataFrame) -> Iterator[tuple[str, str, st
     most = same_way.iloc[0]
     words, _ = step_words(most, found.tasks)
     share = int(most["diff_us"]) / found.diff_us
-    told = (
-        f"explains {percent(share)} of the difference" if share <= 1 else "explains most; others made up for some of it"
-    )
+    told = f"explains {percent(share)} of the difference" if share <= 1 else "explains more than the whole difference"
     yield signed(int(most["diff_us"]) / 1e6), html(words), told
