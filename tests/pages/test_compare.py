@@ -66,7 +66,7 @@ def test_against_the_last_good_run(ran: dict[str, list[str]]) -> None:
     assert "Both runs called the same tasks, in the same places." in said
     changed = next(table for table in tables(app) if "Parameter" in table)
     assert changed.to_numpy().tolist() == [["seconds", str(SLOW), str(PACE)]]
-    assert len(app.main.get("arrow_vega_lite_chart")) == 2
+    assert len(app.main.get("vega_lite_chart")) == 2
 
 
 def test_against_the_median_of_the_last_good_ones(ran: dict[str, list[str]]) -> None:
