@@ -177,7 +177,8 @@ def test_a_wrong_credential(setting: str, words: str) -> None:
         ('scope = ["x"]', '[tenants.acme] scope: must be a table, for instance { tags = ["acme"] }.'),
         (
             'apikey = "x"',
-            "[tenants.acme] apikey: is no key of a tenant; there are title, api_url, api_key, auth_string, scope, ui_url.",
+            "[tenants.acme] apikey: is no key of a tenant; there are title, api_url, api_key, auth_string, scope, "
+            "ui_url.",
         ),
         ('slug = "x"', "[tenants.acme] slug: is no key of a tenant; the table's name is its slug."),
         ("title = 7", "[tenants.acme] title: must be text in quotes."),

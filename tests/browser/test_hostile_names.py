@@ -71,7 +71,7 @@ def test_every_hostile_name_is_text_in_graph_table_and_details(wary: Page, app_u
     for name in HOSTILE_NAMES.values():
         click_task(wary, short[clean(name)[:3]], clean(name))
         expect(selected_row(wary)).to_have_text(name)
-        expect(main(wary).locator("pre", has_text=name[:20]).last).to_be_visible()  # its log line
+        expect(main(wary).locator("pre", has_text=clean(name)[:20]).last).to_be_visible()  # its log line
         assert made_of_names(wary) == []
 
 
