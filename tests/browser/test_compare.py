@@ -14,7 +14,7 @@ def test_two_runs_compared(page: Page, app_url: str, samples: Samples) -> None:
     visit(page, app_url, "compare", tenant="acme", run=samples.runs["failing"], **{"with": samples.runs["failing"]})
     expect(main(page)).to_contain_text("both took equally long")
     choose(page, "Compare with", "Completed")
-    assert query(page)["with"] == [samples.runs["nightly"]]
+    until(page, lambda: query(page).get("with") == [samples.runs["nightly"]], "the address tells the other run")
     expect(main(page).locator(".fd-tiles")).to_contain_text("shorter")
     expect(main(page).get_by_test_id("stVegaLiteChart")).to_have_count(2)
     click_row(page, "final_report")
