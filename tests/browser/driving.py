@@ -95,8 +95,8 @@ def close_box(page: Page) -> None:
     expect(page.get_by_role("option")).to_have_count(0)
 
 
-def choose(page: Page, label: str, option: str) -> None:
-    """Choose in one of the sidebar's boxes another option, the first that contains this text."""
+def choose(page: Page, label: str, option: str | re.Pattern[str]) -> None:
+    """Choose in one of the page's boxes another option, the first that contains this text."""
     before = page.url
     offered(page, label).filter(has_text=option).first.click()
     until(page, lambda: page.url != before, "the address tells the choice")
