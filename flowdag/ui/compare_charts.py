@@ -9,18 +9,17 @@ import numpy as np
 import pandas as pd
 
 from flowdag.analysis.compare import Comparison
+from flowdag.analysis.time_axis import time_axis
+from flowdag.looks.bars import FAINT, INK, LINES
 from flowdag.looks.states import look
 from flowdag.looks.words import clean, duration, fitting
+from flowdag.ui.charts import Layer, in_plain
 from flowdag.ui.compare_words import signed, step_words
 
-Layer = Any  # altair's charts
-INK: Final = {False: "#1E2330", True: "#E7E9F0"}
-FAINT: Final = {False: "#5A6172", True: "#A8AEBD"}
-LINES: Final = {False: "#D9DCE5", True: "#363B48"}
-FONT: Final = "Source Sans, sans-serif"
 LABELS, VALUES = 300, 96  # pixels: of the names on the left, of the figures on the right
 STEP, BAR, LANE = 27.0, 15.0, 7.0  # heights: of a row, of a bar in it, of one of two bars
 TOP: Final = 22.0
+TICKS = 6
 ROWS = 30  # of the aligned runs: more nobody compares by eye
 
 
@@ -87,7 +86,7 @@ def waterfall(found: Comparison, steps: pd.DataFrame, other: str, so_far: str, *
         )
     )  # fmt: skip
     values = _text(rows, scale, "right", "value", dark=dark, dx=12)
-    return _in_plain(
+    return in_plain(
         [
             _start(scale, f"0 = {duration(found.other_us / 1e6)}, {other}", dark=dark),
             _joints(rows, scale, dark=dark),
@@ -193,12 +192,12 @@ def side_by_side(found: Comparison, other: str, *, dark: bool) -> tuple[Layer, i
         bars = alt.Chart(data.dropna(subset=["x"])).mark_rect(fill=fill, stroke=stroke, strokeWidth=1)
         layers.append(bars.encode(x=scale.x("x"), x2="x1:Q", y=scale.y("y"), y2="y1:Q", tooltip=tooltip))
     layers.append(_names(rows, scale, dark=dark))
-    return _in_plain(layers, scale.height), len(ran) - len(shown)
+    return in_plain(layers, scale.height), len(ran) - len(shown)
 
 
 def _grid(scale: _Scales, *, dark: bool) -> Layer:
     """Lines at round times since the start."""
-    at = _ticks(scale.domain[1])
+    at = time_axis(0, scale.domain[1]).ticks(TICKS)
     words = [duration(one) if one else "0" for one in at]
     data = pd.DataFrame({"x": at, "y": TOP - 4, "y1": scale.height, "text": words})
     rules = alt.Chart(data).mark_rule(color=LINES[dark]).encode(x=scale.x("x"), y=scale.y("y"), y2="y1:Q")
@@ -210,18 +209,6 @@ def _grid(scale: _Scales, *, dark: bool) -> Layer:
     )
 
 
-def _ticks(longest: float, most: int = 6) -> list[float]:
-    """Round times from 0, at most so many."""
-    rough = longest / most
-    if rough < 10:
-        size = 10 ** np.floor(np.log10(rough))
-        step = next(times * size for times in (1, 2, 5, 10) if times * size >= rough)
-    else:
-        steps = (10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
-        step = next((step for step in steps if step >= rough), 86400 * np.ceil(rough / 86400))
-    return [float(at) for at in np.arange(0, longest, step)]
-
-
 def _ends(scale: _Scales, durations: tuple[float, float], *, dark: bool) -> Layer:
     """Where each run ended."""
     colour = colours(dark=dark)
@@ -231,20 +218,4 @@ def _ends(scale: _Scales, durations: tuple[float, float], *, dark: bool) -> Laye
         alt.Chart(data)
         .mark_rule(strokeWidth=2)
         .encode(x=scale.x("x"), y=scale.y("y"), y2="y1:Q", color=alt.Color("colour:N", scale=None))
-    )
-
-
-def _in_plain(layers: list[Layer], height: float) -> Layer:
-    """The layers as one chart, as wide as what it is put into, with nothing around it."""
-    return alt.layer(
-        *layers,
-        height=height,
-        width="container",
-        padding={"left": 0, "right": 0, "top": 0, "bottom": 0},
-        config=alt.Config(
-            font=FONT,
-            background="transparent",
-            view=alt.ViewConfig(stroke=None),
-            axis=alt.AxisConfig(disable=True),
-        ),
     )

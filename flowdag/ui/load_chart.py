@@ -16,14 +16,15 @@ from flowdag.looks.bars import FAINT, INK, LINES, of_part
 from flowdag.looks.states import look
 from flowdag.looks.timeline_marks import when
 from flowdag.looks.words import moment
-from flowdag.ui.timeline_chart import Layer, Scales, in_plain, zoom
+from flowdag.ui.charts import Layer, in_plain
+from flowdag.ui.timeline_chart import Scales, zoom
 
 CELLS: Final = 500
 TALL: Final = {"running": 44.0, "waiting": 32.0}
 GAP: Final = 10.0
 
 
-def load_chart(timeline: Timeline, axis: TimeAxis, zone: tzinfo, *, dark: bool, interactive: bool = True) -> Layer:
+def load_chart(timeline: Timeline, axis: TimeAxis, zone: tzinfo, *, dark: bool) -> Layer:
     """Two steps one above the other, each on a scale of its own, with the most at once marked."""
     edges = np.linspace(0, axis.width, CELLS + 1)
     moments = axis.moments(edges)
@@ -42,8 +43,7 @@ def load_chart(timeline: Timeline, axis: TimeAxis, zone: tzinfo, *, dark: bool, 
     behind = alt.Chart(ground).mark_rect(fill="transparent").encode(
         x=scale.x("x"), x2="x1:Q", y=scale.y("y"), y2="y1:Q"
     )  # fmt: skip
-    behind = behind.add_params(zoom()) if interactive else behind
-    return in_plain([behind, *layers], scale.height)
+    return in_plain([behind.add_params(zoom()), *layers], scale.height)
 
 
 def _step(

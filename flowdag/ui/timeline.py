@@ -21,7 +21,7 @@ from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.ui import details, live, state
 from flowdag.ui.along import path_buttons
-from flowdag.ui.bar_looks import bar_legend
+from flowdag.ui.bar_legend import bar_legend
 from flowdag.ui.controls import pick_attempt
 from flowdag.ui.filters import pick_filter
 from flowdag.ui.folding import fold_buttons

@@ -1,14 +1,13 @@
 """The picture of a timeline, as a Vega-Lite chart: places are given in pixels and seconds, names are data, no code.
 
-One chart serves the page, a saved image and a report. On the page a click tells the key of a task or group, and
+A click tells the key of a task or group, and
 dragging a stretch of the axis; neither the names nor the tooltips are ever markup or expressions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -35,12 +34,11 @@ from flowdag.looks.timeline_marks import (
 )
 from flowdag.looks.words import moment
 from flowdag.model import FlowRunGraph
+from flowdag.ui.charts import Layer, in_plain
 
-Layer = Any  # Altair's methods do not tell what they return
 PICK, ZOOM = "pick", "zoom"
 MARGIN, LEGIBLE = 16, 30  # pixels: right of the axis; of a name inside a bar, at least
 MOST_NAMES = 60  # inside bars
-FONT: Final = "Source Sans, sans-serif"
 TOOLTIP = [alt.Tooltip(f"{name}:N", title=title) for name, title in (
     ("name", "Name"), ("what", "What"), ("when", "When"), ("lasted", "Lasted"),
 )]  # fmt: skip
@@ -55,7 +53,7 @@ class Drawn:
     many: bool
 
 
-def timeline_chart(graph: FlowRunGraph, scene: Scene, *, interactive: bool = True) -> Drawn:
+def timeline_chart(graph: FlowRunGraph, scene: Scene) -> Drawn:
     """The rows in sight of a scene. It is as wide as what it is put into, and as high as its rows need."""
     labels = graph.nodes["label"]
     bars = bars_in_sight(scene)
@@ -66,7 +64,7 @@ def timeline_chart(graph: FlowRunGraph, scene: Scene, *, interactive: bool = Tru
     lines, whole = path_marks(scene, place, labels)
     marks = pd.concat([lane_marks(scene, bars, place, labels), many_marks(scene, bars, place)], ignore_index=True)
     layers = [
-        _stripes(rows, scale, scene.dark, interactive=interactive),
+        _stripes(rows, scale, scene.dark),
         *_bands(graph, scene, scale),
         *_times(scene.axis, scale, scene.dark),
         _rects(marks, scale),
@@ -80,22 +78,6 @@ def timeline_chart(graph: FlowRunGraph, scene: Scene, *, interactive: bool = Tru
     chart = in_plain([layer for layer in layers if layer is not None], height)
     looks = tuple(dict.fromkeys(bar_looks(bars, scene)))
     return Drawn(chart, looks, any(one.lane_of is None for one in place.values()))
-
-
-def in_plain(layers: Sequence[Layer], height: float) -> Layer:
-    """The layers as one chart, as wide as what it is put into, with nothing around it."""
-    return alt.layer(
-        *layers,
-        height=height,
-        width="container",
-        padding={"left": 0, "right": 0, "top": 0, "bottom": 0},
-        config=alt.Config(
-            font=FONT,
-            background="transparent",
-            view=alt.ViewConfig(stroke=None),
-            axis=alt.AxisConfig(disable=True),
-        ),
-    )
 
 
 @dataclass(frozen=True)
@@ -131,7 +113,7 @@ def _rects(marks: pd.DataFrame, scale: Scales, *, stroke: bool = True) -> Layer 
     )  # fmt: skip
 
 
-def _stripes(rows: pd.DataFrame, scale: Scales, dark: bool, *, interactive: bool) -> Layer:
+def _stripes(rows: pd.DataFrame, scale: Scales, dark: bool) -> Layer:
     """A stripe a row, to click on: every other one is shaded. What is dragged over them is zoomed to."""
     shade = np.where(rows["chosen"], STRIPES[dark], np.where(np.arange(len(rows)) % 2, STRIPES[dark], "transparent"))
     said = rows["name"] + ", row: " + rows["what"]
@@ -145,8 +127,6 @@ def _stripes(rows: pd.DataFrame, scale: Scales, dark: bool, *, interactive: bool
             tooltip=[alt.Tooltip("name:N", title="Name"), alt.Tooltip("what:N", title="In all")],
         )
     )  # fmt: skip
-    if not interactive:
-        return stripes
     pick = alt.selection_point(name=PICK, fields=["key"], toggle=False, empty=False)
     return stripes.add_params(pick, zoom())
 

@@ -6,6 +6,7 @@ pytest collects this file only when it is named.
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import time
 from collections.abc import Callable
@@ -22,7 +23,8 @@ from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.artifacts import read_artifacts
 from flowdag.prefect_api.flow_runs import ANY, count_running_at, list_runs
 from flowdag.prefect_api.graph_v2 import read_flow_run_graph
-from flowdag.prefect_api.logs import last_log_lines
+from flowdag.prefect_api.log_pages import LogQuery
+from flowdag.prefect_api.logs import last_log_lines, owners, read_lines
 from flowdag.prefect_api.read_run import read_run
 from flowdag.prefect_api.task_runs import count_by_state
 from flowdag.prefect_api.versions import OLDEST, TAGS_ANY
@@ -89,6 +91,9 @@ def test_logs_and_artifacts(truth: Truth) -> None:
     assert (progress.key, progress.kind, progress.data) == ("warehouse-load", "progress", 100.0)
     lines = ask(tenant(truth.api_url), lambda client: last_log_lines(client, graph.run.id, node["extract-north"]))
     assert "Read 48 orders of region north" in [line.message for line in lines]
+    query = LogQuery(owners(graph), at_least=logging.INFO, text="read north")
+    found = ask(tenant(truth.api_url), lambda client: read_lines(client, query, 10))
+    assert [line.message for line in found.lines] == ["Read 48 orders of region north"]
 
 
 @not_again

@@ -12,10 +12,11 @@ from streamlit.testing.v1 import AppTest
 
 from flowdag import cache
 from flowdag.demo.processes import free_port
+from tests.needs import ROOT
 from tests.opened import drawn, opened, tables, words, write_tenants
 from tests.samples import Samples
 
-PAGES = ["pages/run/graph.py", "pages/tenant/runs.py"]
+PAGES = [*sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages" / "run").glob("*.py")), "pages/tenant/runs.py"]
 SECRET = "pnu_Sentinel0Secret"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 

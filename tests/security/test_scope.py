@@ -7,11 +7,12 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.needs import ROOT
 from tests.opened import drawn, opened, tables, words
 from tests.samples import Samples
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-PAGES = ["pages/run/graph.py", "pages/tenant/runs.py"]
+PAGES = [*sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages" / "run").glob("*.py")), "pages/tenant/runs.py"]
 
 
 @pytest.mark.parametrize("page", PAGES)
