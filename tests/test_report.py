@@ -19,9 +19,12 @@ from flowdag.analysis.critical_path import critical_path
 from flowdag.analysis.drawing import View, draw
 from flowdag.analysis.failures import failures
 from flowdag.analysis.grouping import ALL, Folding
+from flowdag.analysis.time_axis import time_axis
 from flowdag.looks.boxes import PATH, Paint
+from flowdag.looks.timeline_marks import LABELS, in_sight
 from flowdag.model import FlowRunGraph
-from flowdag.report import Told, graph_svg, report, timeline_svg
+from flowdag.report import Told, graph_svg, report, svg, timeline_svg, whole_timeline
+from flowdag.report.timeline_svg import MARGIN, WIDTH
 from tests.built import Flow, Ran, built
 from tests.hostile import graphs
 from tests.test_export_diagrams import EVIL, named, nested
@@ -160,8 +163,8 @@ def test_the_graph_has_its_boxes_its_links_and_the_path(dark: bool) -> None:
 @given(graph=graphs(), names=names_of_others)
 def test_any_name_is_text_in_a_picture(graph: FlowRunGraph, names: list[str]) -> None:
     graph = named(graph, names)
-    path = critical_path(graph)
-    timeline = Xml.fromstring(timeline_svg(graph, path, UTC, dark=True).text)
+    scene, _ = whole_timeline(graph, critical_path(graph), UTC, dark=True)
+    timeline = Xml.fromstring(timeline_svg(graph, scene))
     for picture in (drawn(graph), timeline):
         kinds = {element.tag.rpartition("}")[2] for element in picture.iter()}
         assert kinds <= {"svg", "title", "g", "rect", "path", "text"}
@@ -169,9 +172,9 @@ def test_any_name_is_text_in_a_picture(graph: FlowRunGraph, names: list[str]) ->
 
 def test_the_timeline_has_a_row_a_group_and_the_times_of_its_bars() -> None:
     """Ten seconds are an equal part of the axis, wherever they lie."""
-    found = timeline_svg(nested(), critical_path(nested()), UTC, dark=False)
-    assert (found.shown, found.rows) == (5, 5)
-    picture = Xml.fromstring(found.text)
+    scene, rows = whole_timeline(nested(), critical_path(nested()), UTC, dark=False)
+    assert (len(scene.shown), rows) == (5, 5)
+    picture = Xml.fromstring(timeline_svg(nested(), scene))
     bars = {
         (element[0].text or ""): (float(element.get("x") or 0), float(element.get("width") or 0))
         for element in picture.iter()
@@ -181,3 +184,29 @@ def test_the_timeline_has_a_row_a_group_and_the_times_of_its_bars() -> None:
     starts = [ran[name][0] for name in ("load", "a", "b", "send")]
     wide = ran["load"][1]
     assert [round(start - starts[0]) for start in starts] == [round(number * wide) for number in range(4)]
+
+
+def test_a_stretch_of_the_timeline_has_only_what_lies_in_it() -> None:
+    """From 12 s to 18 s "a" runs, inside the subflow: its bar is the whole axis, and others have none."""
+    scene, _ = whole_timeline(nested(), critical_path(nested()), UTC, dark=False)
+    rows = in_sight(scene.timeline, scene.rows, (12.0, 18.0))
+    picture = Xml.fromstring(timeline_svg(nested(), replace(scene, axis=time_axis(12, 18), shown=rows)))
+    titled = {
+        element[0].text or "": element for element in picture.iter() if element.tag.endswith("rect") and len(element)
+    }
+    ran = {title.partition(":")[0]: element for title, element in titled.items() if ": Ran, " in title}
+    assert set(ran) == {"part / part", "a"}
+    assert any(title.startswith("send: ") for title in titled), "it waits"
+    assert float(ran["a"].get("width") or 0) == pytest.approx(WIDTH - LABELS - MARGIN)
+
+
+def test_colours_are_told_below_a_picture_and_wrap() -> None:
+    words = [f"between {number} min and {number + 1} min" for number in range(9)]
+    legend = [svg.Swatch(word, "#FFFFFF", "#000000") for word in words]
+    picture = Xml.fromstring(svg.picture(400, 100, [], legend, name="", ink="#000000", ground="#FFFFFF"))
+    said = [element for element in picture.iter() if element.tag.endswith("}text")]
+    assert [element.text for element in said] == words
+    assert all(float(element.get("x") or 0) < 400 - 120 for element in said), "room for the words"
+    lines = {float(element.get("y") or 0) for element in said}
+    assert len(lines) > 2
+    assert all(100 < y < float(picture.get("height") or 0) - 5 for y in lines)

@@ -210,7 +210,8 @@ def when(zero: pd.Timestamp, zone: tzinfo, start: NDArray[np.float64], end: NDAr
 
 def failure_signs(scene: Scene, bars: pd.DataFrame, place: dict[str, Place]) -> pd.DataFrame:
     """A sign at the end of each failed try; where many are drawn together, one a place on the axis: x, y, key."""
-    failed = bars[(bars["part"] == "run") & bars["state_type"].isin(FAILURES)]
+    within = bars["end_s"] <= scene.axis.real[-1]
+    failed = bars[(bars["part"] == "run") & bars["state_type"].isin(FAILURES) & within]
     middle = []
     for row, node in zip(failed["row"], failed["node"], strict=True):
         top, height = place[row].lane(node)
@@ -218,6 +219,21 @@ def failure_signs(scene: Scene, bars: pd.DataFrame, place: dict[str, Place]) -> 
     found = pd.DataFrame({"key": failed["node"].to_numpy(), "x": failed["x1"].to_numpy(), "y": middle})
     near = found["x"] if len(found) <= MOST_SIGNS else (found["x"] / scene.axis.width * MOST_SIGNS).round()
     return found[~pd.DataFrame({"x": near, "y": found["y"]}).duplicated()]
+
+
+def frames(scene: Scene, bars: pd.DataFrame, place: dict[str, Place]) -> pd.DataFrame:
+    """Around what is chosen: a row, or the bars of a task within one: x, x1, y, y1."""
+    found = []
+    for key in scene.chosen:
+        if key in place:
+            one = place[key]
+            found.append((0.0, scene.axis.width, one.top + 0.5, one.top + one.height - 0.5))
+    inside = bars["node"].isin(scene.chosen - place.keys()) & ~bars["row"].isin(scene.chosen)
+    own = bars[inside].groupby("node").agg({"x": "min", "x1": "max", "row": "first"})
+    for node, x, x1, row in own.itertuples():
+        top, height = place[row].lane(node)
+        found.append((x, x1, top - 1.5, top + height + 1.5))
+    return pd.DataFrame(found, columns=["x", "x1", "y", "y1"])
 
 
 def bands(graph: FlowRunGraph, scene: Scene) -> pd.DataFrame:

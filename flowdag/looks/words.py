@@ -39,16 +39,15 @@ NARROWEST = 0.3
 
 def fitting(text: str, pixels: float, size: float = 14) -> str:
     """Text shortened so that it takes at most so many pixels in a sans-serif font of this size, by estimate."""
-    wide = pixels / size
-    length = min(len(text), int(wide / NARROWEST))
-    while length > 1 and _width(shorten(text, length)) > wide:
+    length = min(len(text), int(pixels / size / NARROWEST))
+    while length > 1 and text_width(shorten(text, length), size) > pixels:
         length -= 1
     return shorten(text, length)
 
 
-def _width(text: str) -> float:
-    """About how wide text is, in parts of the font's size: Latin letters by kind, what is wide by definition 1."""
-    return sum(
+def text_width(text: str, size: float) -> float:
+    """About how wide text is in a font of this size: Latin letters by kind, what is wide by definition as the size."""
+    return size * sum(
         1.0 if unicodedata.east_asian_width(char) in "WF"
         else 0.86 if char in "mwMW@%"
         else 0.71 if char.isupper()

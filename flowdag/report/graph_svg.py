@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,8 +11,10 @@ from flowdag.analysis.layout import Layout
 from flowdag.analysis.layout.layered import Point
 from flowdag.analysis.path_picture import Pair
 from flowdag.looks import boxes
+from flowdag.looks.bars import INK
 from flowdag.looks.boxes import BAR_HEIGHT, BAR_MARGIN, FADED, PATH, Paint, segments
 from flowdag.looks.links import DASHES, LINE, PATH_WIDTH, WIDTH, Stroke, strokes
+from flowdag.looks.states import Look
 from flowdag.report import svg
 
 MARGIN = 14.0
@@ -24,8 +26,11 @@ RING = 3.5  # around a box on the path
 Facts = Mapping[str, Any]
 
 
-def graph_svg(picture: Picture, layout: Layout, paint: Paint, path: Collection[Pair], *, name: str) -> str:
-    """The picture as the page shows it. `path`: the links of the critical path."""
+def graph_svg(
+    picture: Picture, layout: Layout, paint: Paint, path: Collection[Pair], legend: Iterable[tuple[Look, str]] = (), *,
+    name: str,
+) -> str:  # fmt: skip
+    """The picture as the page shows it. `path`: the links of the critical path. `legend`: colours, with their words."""
     places: dict[Any, dict[str, float]] = layout.places.to_dict("index")  # type: ignore[assignment]
     corners = [
         (side * place["width"] / 2 + place["x"], side * place["height"] / 2 + place["y"])
@@ -36,7 +41,10 @@ def graph_svg(picture: Picture, layout: Layout, paint: Paint, path: Collection[P
     right, bottom = (max((corner[at] for corner in corners), default=0.0) + MARGIN for at in (0, 1))
     pieces = [*_links(picture, layout, places, paint, path), *_boxes(picture, places, paint)]
     moved = f'<g transform="translate({svg.number(-left)} {svg.number(-top)})">{"".join(pieces)}</g>'
-    return svg.picture(right - left, bottom - top, [moved], name=name, ground=svg.GROUND[paint.dark])
+    swatches = [svg.Swatch(words, shown.fill, shown.border, dashed=shown.dashed) for shown, words in legend]
+    return svg.picture(
+        right - left, bottom - top, [moved], swatches, name=name, ink=INK[paint.dark], ground=svg.GROUND[paint.dark]
+    )
 
 
 def _boxes(picture: Picture, places: Mapping[str, Facts], paint: Paint) -> Iterator[str]:

@@ -21,7 +21,7 @@ from flowdag.report.failures import failures_section
 from flowdag.report.graph_svg import graph_svg
 from flowdag.report.style import css
 from flowdag.report.tables import task_names, task_runs
-from flowdag.report.timeline_svg import timeline_svg
+from flowdag.report.timeline_svg import timeline_svg, whole_timeline
 
 WIDEST = 1900.0  # pixels: a wider picture is not shrunk to the page, as nobody could read it
 LEFT_OUT = (
@@ -109,9 +109,9 @@ def _pictures(told: Told, path: CriticalPath) -> Iterator[str]:
     yield f"</figure><p class=note>{PATH_WORDS} {remark}</p>"
     yield "<h2>Timeline</h2><figure>"
     for dark in (False, True):
-        timeline = timeline_svg(graph, path, told.zone, dark=dark)
-        yield _placed(timeline.text, dark, fits=True)
-    some = f" The first {timeline.shown:,} of {timeline.rows:,} rows." if timeline.shown < timeline.rows else ""
+        scene, rows = whole_timeline(graph, path, told.zone, dark=dark)
+        yield _placed(timeline_svg(graph, scene), dark, fits=True)
+    some = f" The first {len(scene.shown):,} of {rows:,} rows." if len(scene.shown) < rows else ""
     yield f"</figure><p class=note>{BAR_WORDS}{some}</p>"
 
 

@@ -3,22 +3,66 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 
-from flowdag.looks.words import legal
+from flowdag.looks.words import legal, text_width
 
 FONT = "'Source Sans 3','Source Sans Pro',system-ui,sans-serif"
 GROUND = {False: "#FFFFFF", True: "#10131A"}
+GAP, ROW, SWATCH = 12.0, 22.0, 12.0  # of a legend, in pixels
 RGBA = re.compile(r"rgba\((\d+),(\d+),(\d+),([\d.]+)\)")
 
 
-def picture(width: float, height: float, pieces: Iterable[str], *, name: str, ground: str | None = None) -> str:
-    """A whole SVG file of this size, in pixels; `name` is what a screen reader says."""
+@dataclass(frozen=True)
+class Swatch:
+    """What a colour means. thick: how much of the height it takes, 0 to 1."""
+
+    word: str
+    fill: str
+    stroke: str
+    thick: float = 1.0
+    dashed: bool = False
+
+
+def picture(
+    width: float, height: float, pieces: Iterable[str], legend: Sequence[Swatch] = (), *, name: str, ink: str,
+    ground: str,
+) -> str:  # fmt: skip
+    """A whole SVG file, in pixels, with a legend below the pieces; `name` is what a screen reader says."""
+    width = max(width, *(GAP + _wide(one) for one in legend)) if legend else width
+    below = list(_legend(legend, width, height, ink))
+    height += ROW * len(below) + GAP / 2 if below else 0.0
     size = f'width="{number(width)}" height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}"'
-    behind = rect(0, 0, width, height, fill=ground) if ground else ""
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{FONT}">'
-    return f"{head}<title>{text(name)}</title>{behind}{''.join(pieces)}</svg>"
+    behind = rect(0, 0, width, height, fill=ground)
+    return f"{head}<title>{text(name)}</title>{behind}{''.join(pieces)}{''.join(below)}</svg>"
+
+
+def _legend(legend: Sequence[Swatch], width: float, top: float, ink: str) -> Iterator[str]:
+    """Row by row: as many as fit beside each other."""
+    row: list[str] = []
+    x, y = GAP, top + ROW / 2
+    for one in legend:
+        if row and x + _wide(one) > width:
+            yield "".join(row)
+            row, x, y = [], GAP, y + ROW
+        height = max(2.0, SWATCH * one.thick)
+        row.append(
+            rect(
+                x, y - height / 2, SWATCH, height, fill=one.fill, stroke=one.stroke,
+                stroke_dasharray="3 2" if one.dashed else None,
+            )
+            + words(x + SWATCH + 6, y, one.word, font_size=12, fill=ink)
+        )  # fmt: skip
+        x += _wide(one)
+    if row:
+        yield "".join(row)
+
+
+def _wide(one: Swatch) -> float:
+    return SWATCH + 6 + text_width(one.word, 12) + 1.5 * GAP
 
 
 def rect(x: float, y: float, width: float, height: float, *, title: str = "", **attributes: object) -> str:

@@ -14,7 +14,7 @@ from flowdag.analysis.time_axis import TimeAxis, time_axis
 from flowdag.analysis.timeline import timeline
 from flowdag.analysis.timeline_rows import RowView, arranged
 from flowdag.looks.bars import FAILED_SIGN, FAINT, INK, LINES, STRIPES
-from flowdag.looks.boxes import ON_PATH
+from flowdag.looks.boxes import ON_PATH, SELECTED
 from flowdag.looks.states import look
 from flowdag.looks.timeline_dense import STRIP, many_marks, path_marks
 from flowdag.looks.timeline_marks import (
@@ -22,9 +22,11 @@ from flowdag.looks.timeline_marks import (
     TOP,
     Scene,
     bands,
+    bar_looks,
     bars_in_sight,
     cut_words,
     failure_signs,
+    frames,
     in_sight,
     lane_marks,
     places,
@@ -39,26 +41,27 @@ MOST_ROWS = 60
 LEGIBLE = 30.0  # pixels of a name inside a bar, at least
 
 
-@dataclass(frozen=True)
-class TimelineSvg:
-    """The file, how many rows it shows, and how many there are."""
+def whole_timeline(graph: FlowRunGraph, path: CriticalPath, zone: tzinfo, *, dark: bool) -> tuple[Scene, int]:
+    """A row a group, the first `MOST_ROWS` in order of start, and how many there are; idle stretches are cut out.
 
-    text: str
-    shown: int
-    rows: int
-
-
-def timeline_svg(graph: FlowRunGraph, path: CriticalPath, zone: tzinfo, *, dark: bool) -> TimelineSvg:
-    """A row a group, the first `MOST_ROWS` in order of start; idle stretches are cut out. `zone`: of its times."""
+    `zone`: of the times in it.
+    """
     found = timeline(graph)
     rows = arranged(graph, path.tasks["path_s"], RowView())
     axis = time_axis(*found.span, found.idle)
     seen = in_sight(found, rows, found.span)
-    scene = Scene(found, axis, rows, seen.iloc[:MOST_ROWS], path, frozenset(), zone, dark)
+    return Scene(found, axis, rows, seen.iloc[:MOST_ROWS], path, frozenset(), zone, dark), len(seen)
+
+
+def timeline_svg(graph: FlowRunGraph, scene: Scene) -> str:
+    """The rows in sight of a scene, with what their looks mean below them."""
     height, pieces = _pieces(graph, scene)
-    name = f"Timeline of {graph.run.name}"
-    text = svg.picture(WIDTH, height, pieces, name=name, ground=svg.GROUND[dark])
-    return TimelineSvg(text, len(scene.shown), len(seen))
+    looks = dict.fromkeys(bar_looks(bars_in_sight(scene), scene))
+    legend = [svg.Swatch(one.word, one.fill, one.stroke, thick=one.thick) for one in looks]
+    return svg.picture(
+        WIDTH, height, pieces, legend, name=f"Timeline of {graph.run.name}", ink=INK[scene.dark],
+        ground=svg.GROUND[scene.dark],
+    )  # fmt: skip
 
 
 def _pieces(graph: FlowRunGraph, scene: Scene) -> tuple[float, list[str]]:
@@ -69,6 +72,7 @@ def _pieces(graph: FlowRunGraph, scene: Scene) -> tuple[float, list[str]]:
     rows = row_marks(scene, place)
     lines, whole = path_marks(scene, place, labels)
     scale = _Scale(scene.axis)
+    chosen = frames(scene, bars, place)
     return height, [
         *_stripes(rows, scene.dark),
         *_bands(bands(graph, scene), scale, scene.dark, height),
@@ -79,6 +83,7 @@ def _pieces(graph: FlowRunGraph, scene: Scene) -> tuple[float, list[str]]:
         *_rects(whole, scale),
         *_inside(whole, scale),
         *_signs(failure_signs(scene, bars, place), scale, scene.dark),
+        *(_frame(one, scale, scene.dark) for one in _each(chosen)),
         *_names(rows, scene.dark),
     ]
 
@@ -138,6 +143,11 @@ def _inside(whole: pd.DataFrame, scale: _Scale) -> Iterator[str]:
             middle = (scale.x(mark.x) + scale.x(mark.x1)) / 2
             said = fitting(mark.name, room, size=11)
             yield svg.words(middle, sum(STRIP) / 2, said, font_size=11, text_anchor="middle", fill=mark.ink)
+
+
+def _frame(one: Any, scale: _Scale, dark: bool) -> str:
+    x, x1 = scale.x(one.x), scale.x(one.x1)
+    return svg.rect(x, one.y, x1 - x, one.y1 - one.y, fill="none", stroke=SELECTED[dark], stroke_width=2)
 
 
 def _signs(signs: pd.DataFrame, scale: _Scale, dark: bool) -> Iterator[str]:

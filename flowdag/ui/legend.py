@@ -10,16 +10,17 @@ import streamlit as st
 from flowdag.analysis.grouping import Picture
 from flowdag.analysis.shades import duration_classes, shared_classes, tag_classes
 from flowdag.looks.boxes import ON_PATH
-from flowdag.looks.states import Look, look
+from flowdag.looks.legend import states
+from flowdag.looks.states import Look
 from flowdag.looks.words import html
 from flowdag.ui.filters import Shade
 from flowdag.ui.shading import Shading, by_duration, by_tag
 from flowdag.ui.theme import is_dark
 
 
-def legend(picture: Picture, shades: Iterable[tuple[Look, str]] = ()) -> None:
-    """The states, or instead of them the shades with their words; then lines and frames."""
-    items = [_item(shown, words) for shown, words in shades] or _states(picture)
+def legend(picture: Picture, colours: Iterable[tuple[Look, str]]) -> None:
+    """The colours with their words; then lines and frames."""
+    items = [_item(shown, words) for shown, words in colours]
     kinds = set(picture.links["kind"])
     items += ["<span>── passes data</span>"] if "data" in kinds else []
     items += ["<span>···· waits for</span>"] if "wait_for" in kinds else []
@@ -33,7 +34,7 @@ def legend(picture: Picture, shades: Iterable[tuple[Look, str]] = ()) -> None:
 def shade(nodes: pd.DataFrame, picture: Picture, by: Shade) -> Shading:
     """The looks of the boxes by run time, by wait or by tag; none of its own where states make the colours."""
     if by == "state":
-        return Shading({}, ())
+        return Shading({}, tuple(states(picture, dark=is_dark())))
     if by == "tag":
         box_of = {  # what is hidden in a box because it ran inside it has no say in its colour
             str(node): box
@@ -45,12 +46,6 @@ def shade(nodes: pd.DataFrame, picture: Picture, by: Shade) -> Shading:
     column = "run_s" if by == "duration" else "queue_s"
     classes, breaks = duration_classes(picture.boxes[column], among=nodes[column])
     return by_duration(classes, breaks, dark=is_dark())
-
-
-def _states(picture: Picture) -> list[str]:
-    pairs = dict.fromkeys((kind, name) for mix in picture.boxes["mix"] for kind, name, _ in mix)
-    looks = {look(*pair).word: look(*pair, dark=is_dark()) for pair in pairs}
-    return [_item(shown, f"{shown.sign} {word}") for word, shown in looks.items()]
 
 
 def _item(shown: Look, words: str) -> str:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import tzinfo
+from typing import Literal
 
 import streamlit as st
 
 from flowdag import cache
-from flowdag.analysis.critical_path import critical_path
+from flowdag.analysis.critical_path import CriticalPath
 from flowdag.analysis.drawing import View, draw
 from flowdag.analysis.grouping import Folding
 from flowdag.errors import FlowdagError
 from flowdag.export import FORMATS
 from flowdag.looks.boxes import Paint
+from flowdag.looks.legend import states
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
-from flowdag.report import Told, graph_svg, report, timeline_svg
+from flowdag.report import Told, graph_svg, report, timeline_svg, whole_timeline
 from flowdag.tenants import Tenant
 from flowdag.ui import state
 from flowdag.ui.prefect_links import flow_run_url, task_run_url
@@ -26,6 +28,8 @@ from flowdag.ui.text import zone
 from flowdag.ui.theme import is_dark
 
 SVG = "image/svg+xml"
+DRAWN = "flowdag-drawn"
+Kept = tuple[tuple[str, str], Callable[[], str]]  # tenant and run, and what makes the picture
 
 
 def take_away(tenant: Tenant, graph: FlowRunGraph) -> None:
@@ -42,8 +46,21 @@ def take_away(tenant: Tenant, graph: FlowRunGraph) -> None:
 
 
 def _pictures(tenant: Tenant, graph: FlowRunGraph) -> None:
-    """Report and pictures, in the colours and with the groups that the page has."""
+    """Report and pictures: as their pages have drawn them last, whole where they have not."""
     clock, dark, folding = zone(), is_dark(), state.folding()
+    drawn: Mapping[str, Kept] = st.session_state.setdefault(DRAWN, {})  # looked into when a button is pressed
+
+    def path(now: FlowRunGraph) -> CriticalPath:
+        return cache.critical_path(tenant.id, now.run.id, now.as_of, None, now)
+
+    def graph_of(now: FlowRunGraph) -> bytes:
+        kept = _kept(drawn, "graph", tenant.id, now.run.id)
+        return (kept() if kept else _graph(now, path(now), folding, dark=dark)).encode()
+
+    def timeline_of(now: FlowRunGraph) -> bytes:
+        kept = _kept(drawn, "timeline", tenant.id, now.run.id)
+        return (kept() if kept else timeline_svg(now, whole_timeline(now, path(now), clock, dark=dark)[0])).encode()
+
     st.html('<p class="fd-sub" style="margin-top:0">To read</p>')
     with st.container(horizontal=True, gap="small"):
         _button(
@@ -51,12 +68,12 @@ def _pictures(tenant: Tenant, graph: FlowRunGraph) -> None:
             help="One file that opens anywhere, without a network: findings, failures, graph, timeline and tables.",
         )  # fmt: skip
         _button(
-            tenant, graph, "Graph", "svg", SVG, lambda now: _graph(now, folding, dark=dark), key="take-graph",
-            help="A picture (SVG) of the graph, opened and folded as on its page.",
+            tenant, graph, "Graph", "svg", SVG, graph_of, key="take-graph",
+            help="A picture (SVG) of the graph, as its page shows it.",
         )  # fmt: skip
         _button(
-            tenant, graph, "Timeline", "svg", SVG, lambda now: _timeline(now, clock, dark=dark), key="take-timeline",
-            help="A picture (SVG) of the timeline by groups.",
+            tenant, graph, "Timeline", "svg", SVG, timeline_of, key="take-timeline",
+            help="A picture (SVG) of the timeline, as its page shows it.",
         )  # fmt: skip
 
 
@@ -97,15 +114,23 @@ def _report(tenant: Tenant, graph: FlowRunGraph, clock: tzinfo) -> bytes:
     return report(Told(graph, failed, tenant.title, clock)).encode()
 
 
-def _graph(graph: FlowRunGraph, folding: Folding, *, dark: bool) -> bytes:
-    drawing = draw(graph, View(folding=folding), critical_path(graph))
+def keep_picture(name: Literal["graph", "timeline"], tenant_id: str, run_id: str, make: Callable[[], str]) -> None:
+    """What a page has drawn last is what the menu gives, on whichever page: `make` makes an SVG file of it."""
+    st.session_state.setdefault(DRAWN, {})[name] = (tenant_id, run_id), make
+
+
+def _kept(drawn: Mapping[str, Kept], name: str, tenant_id: str, run_id: str) -> Callable[[], str] | None:
+    of, make = drawn.get(name, (None, None))
+    return make if of == (tenant_id, run_id) else None
+
+
+def _graph(graph: FlowRunGraph, path: CriticalPath, folding: Folding, *, dark: bool) -> str:
+    drawing = draw(graph, View(folding=folding), path)
     paint = Paint(dark, path=drawing.path.shares)
-    name = f"Graph of {graph.run.name}"
-    return graph_svg(drawing.picture, drawing.layout, paint, drawing.path.links, name=name).encode()
-
-
-def _timeline(graph: FlowRunGraph, clock: tzinfo, *, dark: bool) -> bytes:
-    return timeline_svg(graph, critical_path(graph), clock, dark=dark).text.encode()
+    colours = states(drawing.picture, dark=dark)
+    return graph_svg(
+        drawing.picture, drawing.layout, paint, drawing.path.links, colours, name=f"Graph of {graph.run.name}"
+    )
 
 
 def _links(tenant: Tenant, graph: FlowRunGraph) -> None:

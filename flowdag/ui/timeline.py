@@ -19,6 +19,7 @@ from flowdag.looks.timeline_marks import Scene, in_sight
 from flowdag.looks.words import duration, html, moment
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
+from flowdag.report import timeline_svg
 from flowdag.ui import details, live, state
 from flowdag.ui.along import path_buttons
 from flowdag.ui.bar_legend import bar_legend
@@ -26,6 +27,7 @@ from flowdag.ui.controls import pick_attempt
 from flowdag.ui.filters import pick_filter
 from flowdag.ui.folding import fold_buttons
 from flowdag.ui.load_chart import load_chart
+from flowdag.ui.take_away import keep_picture
 from flowdag.ui.text import zone
 from flowdag.ui.theme import is_dark
 from flowdag.ui.timeline_chart import PICK, ZOOM, timeline_chart
@@ -88,6 +90,7 @@ def _picture(
         page = _page(len(seen))
         marked = frozenset({selected, *rows.picture.members.get(selected, ())}) if selected else frozenset()
         scene = Scene(timeline, axis, rows, seen.iloc[page], path, marked, zone(), is_dark())
+        keep_picture("timeline", tenant_id, graph.run.id, partial(timeline_svg, graph, scene))
         many, looks = _charts(graph, scene, f"{tenant_id}-{graph.run.id}-{wanted}", selected)
         bar_legend(looks, many=many, cut=bool(axis.cuts))
         _remarks(graph, scene, len(seen), wanted)

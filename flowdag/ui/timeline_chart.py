@@ -21,13 +21,13 @@ from flowdag.looks.timeline_dense import STRIP, many_marks, path_marks
 from flowdag.looks.timeline_marks import (
     LABELS,
     TOP,
-    Place,
     Scene,
     bands,
     bar_looks,
     bars_in_sight,
     cut_words,
     failure_signs,
+    frames,
     lane_marks,
     places,
     row_marks,
@@ -72,7 +72,7 @@ def timeline_chart(graph: FlowRunGraph, scene: Scene) -> Drawn:
         _rects(whole, scale),
         _inside(whole, scale),
         _signs(failure_signs(scene, bars, place), scale, scene.dark),
-        _chosen(scene, bars, place, scale),
+        _frames(frames(scene, bars, place), scale, scene.dark),
         _names(_with_path(rows), scale, scene.dark),
     ]
     chart = in_plain([layer for layer in layers if layer is not None], height)
@@ -187,25 +187,12 @@ def _signs(signs: pd.DataFrame, scale: Scales, dark: bool) -> Layer | None:
     )
 
 
-def _chosen(scene: Scene, bars: pd.DataFrame, place: dict[str, Place], scale: Scales) -> Layer | None:
-    """A frame around what is chosen: a row, or the bars of a task within one."""
-    found = []
-    for key in scene.chosen:
-        if key in place:
-            one = place[key]
-            found.append((0.0, scene.axis.width, one.top + 0.5, one.top + one.height - 0.5))
-    inside = bars["node"].isin(scene.chosen - place.keys()) & ~bars["row"].isin(scene.chosen)
-    own = bars[inside].groupby("node").agg(
-        {"x": "min", "x1": "max", "row": "first"}
-    )  # fmt: skip
-    for node, x, x1, row in own.itertuples():
-        top, height = place[row].lane(node)
-        found.append((x, x1, top - 1.5, top + height + 1.5))
-    if not found:
+def _frames(found: pd.DataFrame, scale: Scales, dark: bool) -> Layer | None:
+    if found.empty:
         return None
     return (
-        alt.Chart(pd.DataFrame(found, columns=["x", "x1", "y", "y1"]))
-        .mark_rect(filled=False, stroke=SELECTED[scene.dark], strokeWidth=2)
+        alt.Chart(found)
+        .mark_rect(filled=False, stroke=SELECTED[dark], strokeWidth=2)
         .encode(x=scale.x("x"), x2="x1:Q", y=scale.y("y"), y2="y1:Q")
     )
 

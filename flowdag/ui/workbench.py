@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -14,15 +16,18 @@ from flowdag.analysis.drawing import Drawing, View
 from flowdag.analysis.grouping import Picture
 from flowdag.analysis.layout import Layout
 from flowdag.looks.boxes import Paint
+from flowdag.looks.states import Look
 from flowdag.looks.words import html
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
+from flowdag.report import graph_svg
 from flowdag.ui import details, insights, keyboard, live, state
 from flowdag.ui.along import path_buttons
 from flowdag.ui.controls import Chosen, pick_trace, pick_view
 from flowdag.ui.dag import dag
 from flowdag.ui.folding import all_button, boxes_of, fit_button, fold_buttons, held_in_place
 from flowdag.ui.legend import legend, shade
+from flowdag.ui.take_away import keep_picture
 from flowdag.ui.theme import is_dark
 from flowdag.ui.timings import by_name_is_open, lift, timings
 from flowdag.ui.usual import compared, usual_details
@@ -89,7 +94,11 @@ def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> Seen:
         all_button(key, drawing.picture, graph)
         fit_button()
     with places.left:
-        _graph(graph, drawing, layout, chosen, selected, key)
+        paint, colours = _graph(graph, drawing, layout, chosen, selected, key)
+    picture = partial(
+        graph_svg, drawing.picture, layout, paint, drawing.path.links, colours, name=f"Graph of {graph.run.name}"
+    )
+    keep_picture("graph", tenant_id, graph.run.id, picture)
     with tools:
         fold_buttons(key, graph, drawing.picture, layout, selected)
         path_buttons(path, selected, _click)
@@ -100,8 +109,8 @@ def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> Seen:
 
 def _graph(
     graph: FlowRunGraph, drawing: Drawing, layout: Layout, chosen: Chosen, selected: str | None, key: str
-) -> None:
-    """The graph; what its colours and lines mean; what is folded or does not stand out."""
+) -> tuple[Paint, Sequence[tuple[Look, str]]]:
+    """The graph; what its colours and lines mean; what is folded or does not stand out. Returns its colours."""
     picture, lit = drawing.picture, drawing.lit
     lit_boxes = None if lit is None else frozenset(picture.box_of[node] for node in lit if node in picture.box_of)
     shading = shade(graph.nodes, picture, chosen.shade)
@@ -115,6 +124,7 @@ def _graph(
         remarks.append(f"{len(lit):,} of {len(graph.nodes):,} stand out{others}.")
     if remarks:
         st.html(f'<p class="fd-note" style="margin:0">{html(" ".join(remarks))}</p>')
+    return paint, shading.legend
 
 
 def _selected(graph: FlowRunGraph, picture: Picture) -> str | None:

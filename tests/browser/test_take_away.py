@@ -70,3 +70,20 @@ def test_the_chosen_task_opens_in_prefect_and_the_data_is_that_of_the_run(
     saved.value.save_as(tmp_path / "run.json")
     whole = json.loads((tmp_path / "run.json").read_text())
     assert (whole["run"]["id"], task in {node["id"] for node in whole["nodes"]}) == (run, True)
+
+
+def test_a_picture_is_what_its_page_shows_and_from_elsewhere_what_it_showed_last(
+    page: Page, app_url: str, samples: Samples, tmp_path: Path
+) -> None:
+    visit(page, app_url, "timeline", tenant="acme", run=samples.runs["nightly"], match="convert", hide="true")
+    page.get_by_role("link", name="Failures").click()
+    expect(main(page)).to_contain_text("Nothing failed")
+    main(page).get_by_role("button", name="Take away").click()
+    told = {}
+    for name in ("Timeline", "Graph"):
+        with page.expect_download() as saved:
+            page.get_by_role("button", name=name, exact=True).click()
+        saved.value.save_as(tmp_path / name)
+        told[name] = (tmp_path / name).read_text()
+    assert ("convert" in told["Timeline"], "check-quality" in told["Timeline"]) == (True, False)
+    assert ("convert" in told["Graph"], "check-quality" in told["Graph"]) == (True, True), "it was not looked at"
