@@ -56,7 +56,7 @@ def whole_timeline(graph: FlowRunGraph, path: CriticalPath, zone: tzinfo, *, dar
 def timeline_svg(graph: FlowRunGraph, scene: Scene) -> str:
     """The rows in sight of a scene, with what their looks mean below them."""
     height, pieces = _pieces(graph, scene)
-    looks = dict.fromkeys(bar_looks(bars_in_sight(scene), scene))
+    looks = sorted(dict.fromkeys(bar_looks(bars_in_sight(scene), scene)), key=lambda one: -one.thick)
     legend = [svg.Swatch(one.word, one.fill, one.stroke, thick=one.thick) for one in looks]
     return svg.picture(
         WIDTH, height, pieces, legend, name=f"Timeline of {graph.run.name}", ink=INK[scene.dark],

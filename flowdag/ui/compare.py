@@ -21,7 +21,7 @@ from flowdag.ui.compare_charts import colours, side_by_side, waterfall
 from flowdag.ui.compare_pick import Others, pick_others
 from flowdag.ui.compare_words import CHANGES, signed, tiles
 from flowdag.ui.errors import hint
-from flowdag.ui.tables import Number, Text, csv_button, selectable
+from flowdag.ui.tables import SECONDS, Number, Text, csv_button, selectable
 from flowdag.ui.theme import is_dark
 
 GRAPH = "pages/run/graph.py"
@@ -31,7 +31,7 @@ LONGEST = 40
 
 
 def _difference(label: str, meaning: str) -> object:
-    return Number(f"± {label} (s)", help=f"{meaning} This run minus the other, in seconds.", format="%+.2f")
+    return Number(f"± {label} (s)", help=f"{meaning} This run minus the other, in seconds.", format="%+.3f")
 
 
 def _change(label: str, meaning: str) -> object:
@@ -48,8 +48,8 @@ COLUMNS = {
     "retries_diff": _change("Retries", "How often its task runs were tried again."),
     "count_diff": _change("Count", "How many task runs."),
     "failures_diff": _change("Failures", "How many of them failed or crashed."),
-    "median_s": Number("Run (s)", help="The median in this run, in seconds.", format="%.2f"),
-    "median_s_other": Number("Other run (s)", help="The median in the other run, in seconds.", format="%.2f"),
+    "median_s": Number("Run (s)", help="The median in this run, in seconds.", format=SECONDS),
+    "median_s_other": Number("Other run (s)", help="The median in the other run, in seconds.", format=SECONDS),
     "count": Number("Count", help="Task runs in this run.", format="%.4g"),
     "count_other": Number("Other count", help="Task runs in the other run.", format="%.4g"),
     "inside": Text("Inside", help="The subflow, or the task, that it ran inside."),
@@ -223,7 +223,7 @@ def _table(found: Comparison, graph: FlowRunGraph, selected: int | None) -> None
     tasks = found.tasks.iloc[order].reset_index(drop=True)
     shown = tasks.assign(task=tasks["task"].map(clean), change=tasks["change"].map(CHANGES))
     for name in FIGURES:
-        differs = shown[f"{name}_diff"].round(2)
+        differs = shown[f"{name}_diff"].round(3)
         shown[f"{name}_diff"] = differs.where(differs != 0)
     empty = [name for name in QUIET if (shown[name].isna() | shown[name].eq("")).all()]
     columns = {name: column for name, column in COLUMNS.items() if name not in empty}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import altair as alt
@@ -16,6 +17,7 @@ from flowdag.looks.words import clean, duration, fitting
 from flowdag.ui.charts import Layer, in_plain
 from flowdag.ui.compare_words import signed, step_words
 
+GROUND: Final = {False: "#FFFFFF", True: "#14161C"}  # of the page (.streamlit/config.toml)
 LABELS, VALUES = 300, 96  # pixels: of the names on the left, of the figures on the right
 STEP, BAR, LANE = 27.0, 15.0, 7.0  # heights: of a row, of a bar in it, of one of two bars
 TOP: Final = 22.0
@@ -85,14 +87,13 @@ def waterfall(found: Comparison, steps: pd.DataFrame, other: str, so_far: str, *
             shape=alt.Shape("sign:N", scale=None),
         )
     )  # fmt: skip
-    values = _text(rows, scale, "right", "value", dark=dark, dx=12)
     return in_plain(
         [
             _start(scale, f"0 = {duration(found.other_us / 1e6)}, {other}", dark=dark),
             _joints(rows, scale, dark=dark),
             bars,
             tips,
-            values,
+            *_values(rows, scale, dark=dark),
             _names(rows, scale, dark=dark),
         ],
         scale.height,
@@ -152,12 +153,15 @@ def _names(rows: pd.DataFrame, scale: _Scales, *, dark: bool) -> Layer:
     )  # fmt: skip
 
 
-def _text(rows: pd.DataFrame, scale: _Scales, x: str, text: str, *, dark: bool, dx: int) -> Layer:
-    return (
-        alt.Chart(rows)
-        .mark_text(align="left", baseline="middle", fontSize=13, dx=dx, color=INK[dark])
-        .encode(x=scale.x(x), y=scale.y("middle"), text=f"{text}:N")
-    )
+def _values(rows: pd.DataFrame, scale: _Scales, *, dark: bool) -> Iterator[Layer]:
+    """Right of the bars; with a border in the colour of the page, as lines pass there."""
+    for border in (GROUND[dark], None):
+        mark: Any = {"stroke": border, "strokeWidth": 5} if border else {}
+        yield (
+            alt.Chart(rows)
+            .mark_text(align="left", baseline="middle", fontSize=13, dx=12, color=INK[dark], **mark)
+            .encode(x=scale.x("right"), y=scale.y("middle"), text="value:N")
+        )
 
 
 def side_by_side(found: Comparison, other: str, *, dark: bool) -> tuple[Layer, int]:

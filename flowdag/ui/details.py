@@ -19,7 +19,7 @@ from flowdag.model import FlowRun, FlowRunGraph
 from flowdag.prefect_api.artifacts import Artifact
 from flowdag.ui.errors import in_place
 from flowdag.ui.insights import group_path_facts, path_facts
-from flowdag.ui.tables import Text, selectable
+from flowdag.ui.tables import SECONDS, Text, selectable
 from flowdag.ui.text import clock
 from flowdag.ui.theme import is_dark
 
@@ -177,7 +177,7 @@ def _tries(graph: FlowRunGraph, node: str) -> None:
             }
         ),
         hide_index=True,
-        column_config={name: st.column_config.NumberColumn(format="%.2f") for name in ("After (s)", "Run (s)")},
+        column_config={name: st.column_config.NumberColumn(format=SECONDS) for name in ("After (s)", "Run (s)")},
     )
 
 

@@ -19,7 +19,7 @@ from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.ui import details, state
 from flowdag.ui.errors import in_place, plain
-from flowdag.ui.tables import Number, Text, selectable
+from flowdag.ui.tables import SECONDS, Number, Text, selectable
 from flowdag.ui.text import clock
 
 CAUSES, OPEN, NAMES, SENTENCES = 10, 3, 6, 5  # how many are shown at first; of how many the log lines are open
@@ -32,7 +32,7 @@ RETRIES = {
     "tries": Number("Tries", help="How often each was tried."),
     "retries": Number("Retries", help="How often they were tried again, all together."),
     "outcome": Text("Outcome", help="How the last try ended."),
-    "pause": Number("Pause (s)", help="Median time between the last two tries. In seconds.", format="%.2f"),
+    "pause": Number("Pause (s)", help="Median time between the last two tries. In seconds.", format=SECONDS),
 }
 
 

@@ -13,10 +13,11 @@ from flowdag.export import csv
 
 Number = st.column_config.NumberColumn
 Text = st.column_config.TextColumn
+SECONDS = "%.3f"  # milliseconds: many tasks take no more
 
 
 def _seconds(label: str, meaning: str) -> Any:
-    return Number(f"{label} (s)", help=f"{meaning} In seconds.", format="%.2f")
+    return Number(f"{label} (s)", help=f"{meaning} In seconds.", format=SECONDS)
 
 
 TASK_RUN_COLUMNS = {

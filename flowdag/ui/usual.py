@@ -18,17 +18,15 @@ from flowdag.analysis.time_left import TimeLeft, time_left
 from flowdag.analysis.usual import AT_LEAST, LONGER, SHORTER, USUAL, History, Standing, Usual, earlier_work
 from flowdag.errors import FlowdagError
 from flowdag.jobs import Job
-from flowdag.looks.words import duration, html, percent
+from flowdag.looks.usual import LATE, SIGNS, WAIT, WORK, range_left, standing
+from flowdag.looks.usual import time_left as left_in_words
+from flowdag.looks.words import duration
 from flowdag.model import FlowRun, FlowRunGraph
 from flowdag.prefect_api.recent import AT_MOST, Recent
 from flowdag.ui.errors import plain
 from flowdag.ui.sparkline import sparkline
-from flowdag.ui.tables import TASK_NAME_COLUMNS
+from flowdag.ui.tables import SECONDS, TASK_NAME_COLUMNS
 
-SIGNS = {LONGER: "▲", SHORTER: "▼", USUAL: "●"}
-WORK = {LONGER: "Longer than usual", SHORTER: "Shorter than usual", USUAL: "Usual"}
-WAIT = {LONGER: "A longer wait than usual", SHORTER: "A shorter wait than usual", USUAL: "A usual wait"}
-LATE = {LONGER: "Later than usual", SHORTER: "More punctual than usual", USUAL: "As punctual as usual"}
 RULE = (
     "Unusual is what lies outside median ± 3.5 × 1.4826 × MAD (the median distance from the median) of the last 50 "
     "completed runs, and is away from their median by more than 10 % and by more than 1 s. If more than half of them "
@@ -40,7 +38,7 @@ NAME_COLUMNS = {
         "Rank", help="How many of the runs before had a smaller total. 100 %: all had.", format="%.0f %%"
     ),
     "usual_s": st.column_config.NumberColumn(
-        "Usually (s)", help="The median of their totals in the runs before. In seconds.", format="%.2f"
+        "Usually (s)", help="The median of their totals in the runs before. In seconds.", format=SECONDS
     ),
     "last": st.column_config.LineChartColumn(
         "Last runs", help="Their totals, the earliest first; last, this run.", y_min=0
@@ -86,32 +84,8 @@ def short(found: Compared | None) -> str:
         words = {LONGER: "longer than usual", SHORTER: "shorter than usual", USUAL: "usual"}[flag]
         pieces.append(f'<span style="white-space:nowrap{weight}">{SIGNS[flag]} {words}</span>')
     if found.left and not np.isnan(found.left.median_s):
-        pieces.append(f'<span style="white-space:nowrap;opacity:1">about {_left(found.left)}</span>')
+        pieces.append(f'<span style="white-space:nowrap;opacity:1">about {range_left(found.left)}</span>')
     return "".join(pieces)
-
-
-def _left(left: TimeLeft) -> str:
-    """Such as "3 min left (2 to 5 min)"."""
-    low, high = _about(left.low_s), _about(left.high_s)
-    if low == high:
-        return f"{_about(left.median_s)} left"
-    if low.split()[1:] == high.split()[1:]:
-        low = low.split()[0]
-    return f"{_about(left.median_s)} left ({low} to {high})"
-
-
-def _about(seconds: float) -> str:
-    """A duration with no more digits than an estimate has."""
-    if seconds < 10:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 57.5:
-        return f"{5 * round(seconds / 5)} s"
-    if seconds < 3570:
-        return f"{round(seconds / 60)} min"
-    if seconds < 36_000:
-        tens = round(seconds / 600)
-        return f"{tens // 6} h {tens % 6}0 min"
-    return f"{round(seconds / 3600):,} h"
 
 
 # --- in the table by task name ---------------------------------------------------------------------------------------
@@ -217,13 +191,15 @@ def _stop(job: Job[Recent] | None, run: FlowRun) -> None:
 def _of_run(run: FlowRun, found: Compared) -> None:
     usual, before = found.usual, found.before
     if found.left:
-        st.html(f'<p style="margin:0 0 .25rem;font-size:.88rem">{_left_in_words(found.left)}</p>')
+        st.html(f'<p style="margin:0 0 .25rem;font-size:.88rem">{left_in_words(found.left)}</p>')
     runs = f"the last {usual.runs} runs" if usual.runs else ""
     sofar = "" if run.is_over else " so far"
     took = before.runs["wall_s"].tolist()[::-1]
-    _say(usual.run, WORK, f"{duration(usual.run.value)}{sofar}", runs, [*took, usual.run.value])
+    what = f"{duration(usual.run.value)}{sofar}"
+    _say(standing(usual.run, WORK, what, runs, goes_on=not run.is_over), usual.run, [*took, usual.run.value])
     if usual.lateness.flag in (LONGER, SHORTER):
-        _say(usual.lateness, LATE, f"{duration(usual.lateness.value)} late", runs, than=("later", "earlier"))
+        what = f"{duration(usual.lateness.value)} late"
+        _say(standing(usual.lateness, LATE, what, runs, than=("later", "earlier")), usual.lateness)
 
 
 def _of_node(graph: FlowRunGraph, node: str, found: Compared) -> None:
@@ -231,63 +207,37 @@ def _of_node(graph: FlowRunGraph, node: str, found: Compared) -> None:
     by_place = bool(found.usual.by_place[node])
     runs = f"the last {found.usual.read} runs"
     among = f"those in the same place of {runs}" if by_place else f"{work.n:,} like it in {runs}"
-    sofar = "" if graph.nodes.at[node, "state_type"] != "RUNNING" else " so far"
+    goes_on = str(graph.nodes.at[node, "state_type"]) == "RUNNING"
     if np.isnan(work.value):
         cached = graph.nodes.at[node, "state_name"] == "Cached"
         st.caption("Its result came from a cache: not compared." if cached else "It has not run: nothing to compare.")
     else:
         past = earlier_work(graph, node, found.before, by_place=by_place)
-        _say(work, WORK, f"{duration(work.value)}{sofar}", among, [*past, work.value])
+        what = f"{duration(work.value)}{' so far' if goes_on else ''}"
+        _say(standing(work, WORK, what, among, goes_on=goes_on), work, [*past, work.value])
         if wait.flag in (LONGER, SHORTER):
-            _say(wait, WAIT, duration(wait.value), among)
+            _say(standing(wait, WAIT, duration(wait.value), among), wait)
 
 
 def _of_names(graph: FlowRunGraph, nodes: Sequence[str], found: Compared) -> None:
     """All task runs of each name, wherever they are: how long they took together."""
     for name in graph.nodes.loc[list(nodes), "task_name"].unique()[:3]:
         own = found.usual.names.loc[[name]].iloc[0]
-        every = f"All “{name}” of this run took {duration(own['value'])} together, which"
-        _say(_standing(own), WORK, every, f"the last {own['n']} runs that had some", own["last"])
+        every = f"{duration(own['value'])} for all “{name}” together"
+        total = _standing(own)
+        _say(standing(total, WORK, every, f"the last {own['n']} runs that had some"), total, own["last"])
 
 
 def _standing(row: pd.Series) -> Standing:
     return Standing(**{name: row[name] for name in Standing._fields})
 
 
-def _say(
-    found: Standing,
-    words: dict[str, str],
-    what: str,
-    among: str,
-    past: Sequence[float] = (),
-    than: tuple[str, str] = ("longer", "shorter"),
-) -> None:
-    """The flag in words, the place in words (more or less `than`), and the values before as bars."""
-    flag = f"<b>{SIGNS[found.flag]} {words[found.flag]}.</b> " if found.flag else ""
+def _say(words: str, found: Standing, past: Sequence[float] = ()) -> None:
+    """The words, and the values before as bars; of what was not compared, why is told below."""
     if not found.n or np.isnan(found.value):
-        return  # with what it was not compared, and why, is told below
-    place = _place(found.percentile, *than)
-    typical = f"median {duration(found.median)}, p95 {duration(found.p95)}"
-    text = f"{flag}{html(what)} is {place} {html(among)} ({typical})."
+        return
     bars = sparkline(past, found.median, marked=found.flag in (LONGER, SHORTER)) if len(past) > 1 else ""
-    st.html(f'<p style="margin:0 0 .25rem;font-size:.88rem">{text}</p>{bars}')
-
-
-def _place(share: float, more: str, less: str) -> str:
-    """Where a value stands, by the part of the others below it."""
-    if 0.45 < share < 0.55:
-        return "in the middle of"
-    word = more if share > 0.5 else less
-    return f"{word} than " + ("all of" if share in (0.0, 1.0) else f"{percent(max(share, 1 - share))} of")
-
-
-def _left_in_words(left: TimeLeft) -> str:
-    if not np.isnan(left.median_s):
-        return f"<b>About {_left(left)}</b>, as in {left.n} earlier runs from where they had got as far."
-    if left.runs < AT_LEAST:
-        return f"No estimate of the time left: only {left.runs} earlier runs."
-    longer = "none" if not left.n else f"only {left.n}"
-    return f"No estimate of the time left: of {left.runs} earlier runs {longer} took as long from here."
+    st.html(f'<p style="margin:0 0 .25rem;font-size:.88rem">{words}</p>{bars}')
 
 
 def _against(run: FlowRun, found: Compared) -> None:
@@ -295,8 +245,8 @@ def _against(run: FlowRun, found: Compared) -> None:
     usual = found.usual
     of = "deployment" if run.deployment_id else "flow"
     if usual.runs < AT_LEAST:
-        runs = "1 run" if usual.runs == 1 else f"{usual.runs} runs"
-        words = f"Only {runs} of this {of} completed before: {AT_LEAST} are needed to say what is usual."
+        runs = {0: "No run", 1: "Only 1 run"}.get(usual.runs, f"Only {usual.runs} runs")
+        words = f"{runs} of this {of} completed before: {AT_LEAST} are needed to say what is usual."
     else:
         words = f"Compared with the {usual.runs} runs of this {of} that completed and started before it."
         if not usual.read:

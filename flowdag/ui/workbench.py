@@ -77,7 +77,7 @@ def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> Seen:
     row = places.left.container(horizontal=True, vertical_alignment="center", gap="small")
     with row:
         chosen = pick_view(shown.graph)
-    tools = places.box.container(horizontal=True, vertical_alignment="center", gap="small")
+    tools = places.box.container(horizontal=True, vertical_alignment="center", gap="xxsmall")
     with tools:
         trace = pick_trace(state.chosen("task"))
     graph = of_attempt(shown.graph, chosen.attempt) if chosen.attempt else shown.graph

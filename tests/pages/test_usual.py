@@ -9,7 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from flowdag.analysis.time_left import TimeLeft
-from flowdag.ui.usual import _left_in_words
+from flowdag.analysis.usual import LONGER, Standing
+from flowdag.looks.usual import WORK, standing, time_left
 from tests.opened import opened, tables, words, write_tenants
 from tests.prefect_api.made import DONE, Maker
 
@@ -87,4 +88,22 @@ def test_a_running_run(prefect_server: str, runs: dict[str, str]) -> None:
     ],
 )
 def test_time_left_in_words(left: TimeLeft, expected: str) -> None:
-    assert expected in _left_in_words(left)
+    assert expected in time_left(left)
+
+
+@pytest.mark.parametrize(
+    ("found", "goes_on", "expected"),
+    [
+        (Standing(9.0, 12, 1.0, 4.0, 5.0, LONGER), False, "<b>▲ Longer than usual.</b> <bdi>9.00 s</bdi> is longer than"
+         " all of <bdi>the runs</bdi> (median 4.00 s, p95 5.00 s)."),
+        (Standing(3.0, 4, 0.25, 4.0, 5.0, None), False, "<bdi>3.00 s</bdi> is shorter than 75 % of"
+         " <bdi>the runs</bdi> (median 4.00 s)."),
+        (Standing(3.0, 1, 0.0, 4.0, 4.0, None), False, "<bdi>3.00 s</bdi>, beside 4.00 s in the only one before."),
+        (Standing(3.0, 12, 0.0, 4.0, 5.0, None), True, "<bdi>3.00 s</bdi>, of usually 4.00 s: the median of"
+         " <bdi>the runs</bdi>."),
+        (Standing(4.5, 12, 0.75, 4.0, 5.0, None), True, "<bdi>4.50 s</bdi> is longer than 75 % of"
+         " <bdi>the runs</bdi> (median 4.00 s, p95 5.00 s)."),
+    ],
+)  # fmt: skip
+def test_where_a_value_stands_in_words(found: Standing, goes_on: bool, expected: str) -> None:
+    assert standing(found, WORK, f"{found.value:.2f} s", "the runs", goes_on=goes_on) == expected
