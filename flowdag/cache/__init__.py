@@ -9,7 +9,7 @@ from flowdag.cache.compare import Compared, compared, good_runs, profile
 from flowdag.cache.connection import tenants
 from flowdag.cache.drawings import critical_path, drawing, drawing_of_now, timings
 from flowdag.cache.failures import failures, lines_of_failure
-from flowdag.cache.graphs import flow_run, look, refresh_run
+from flowdag.cache.graphs import flow_run, look
 from flowdag.cache.logs import (
     Asked,
     LogFile,
@@ -21,6 +21,7 @@ from flowdag.cache.logs import (
     tail,
     task_names,
 )
+from flowdag.cache.refresh import refresh_run
 from flowdag.cache.runs import (
     deployment_names,
     flow_names,

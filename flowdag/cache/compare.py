@@ -19,6 +19,8 @@ from flowdag.model import FlowRun, FlowRunGraph
 from flowdag.prefect_api.live import Watched
 from flowdag.prefect_api.recent import runs_before
 
+LAST_GOOD = 20
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -64,11 +66,11 @@ def _settled(tenant_id: str, run_id: str, updated: datetime | None) -> Compared:
 
 
 @st.cache_data(ttl=LATER, max_entries=500, show_spinner=False)
-def good_runs(tenant_id: str, run_id: str, last: int) -> tuple[FlowRun, ...]:
-    """The last completed runs that started before this one, the latest first, within the tenant's scope.
+def good_runs(tenant_id: str, run_id: str) -> tuple[FlowRun, ...]:
+    """The last `LAST_GOOD` completed runs that started before this one, the latest first, within the tenant's scope.
 
     Those of its deployment; of its flow, if it has none or there are none.
     """
     run = flow_run(tenant_id, run_id)
-    found = ask(tenant_id, lambda c, t: runs_before(c, t.scope, run, last)) if run.deployment_id else ()
-    return found or ask(tenant_id, lambda c, t: runs_before(c, t.scope, replace(run, deployment_id=None), last))
+    found = ask(tenant_id, lambda c, t: runs_before(c, t.scope, run, LAST_GOOD)) if run.deployment_id else ()
+    return found or ask(tenant_id, lambda c, t: runs_before(c, t.scope, replace(run, deployment_id=None), LAST_GOOD))

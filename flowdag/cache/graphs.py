@@ -103,8 +103,8 @@ def _settled_graph(tenant_id: str, run_id: str, updated: datetime | None) -> Flo
     return shown.graph
 
 
-def refresh_run(tenant_id: str, run_id: str) -> None:
-    """Forget what was read of this run."""
+def forget_graph(tenant_id: str, run_id: str) -> None:
+    """Read this run anew when it is looked at again."""
     run = flow_run(tenant_id, run_id)
     _settled_graph.clear(tenant_id, run_id, run.updated)
     for function in (gate, _flow_run, _held):

@@ -42,6 +42,11 @@ def _before(tenant_id: str, run_id: str) -> _Held:
     return _Held()
 
 
+def forget_before(tenant_id: str, run_id: str) -> None:
+    """Read the runs before this one anew when they are asked for again."""
+    _before.clear(tenant_id, run_id)
+
+
 def runs_before(tenant_id: str, run: FlowRun, *, begin: bool = True) -> History | Job[Recent] | None:
     """The runs before a run, or the read that is under way; None where none is, and none is to `begin`.
 

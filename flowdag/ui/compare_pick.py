@@ -22,7 +22,6 @@ from flowdag.ui.errors import hint
 from flowdag.ui.sidebar import distinct
 from flowdag.ui.text import ago
 
-LAST = 20  # good runs that make the median
 LISTED = 100  # runs to choose from
 AHEAD, STEP_S = 3, 0.2  # reads under way at once
 MEDIAN, LAST_GOOD, KEY = "median", "", "compare-with"
@@ -45,7 +44,7 @@ class Others:
 
 def pick_others(tenant_id: str, run: FlowRun) -> Others | None:
     """The box to choose, and what was chosen, once it is read; None where there is nothing: the reason is on screen."""
-    good = cache.good_runs(tenant_id, run.id, LAST)
+    good = cache.good_runs(tenant_id, run.id)
     chosen = state.chosen("with") or LAST_GOOD
     chosen = LAST_GOOD if chosen == MEDIAN and len(good) < 2 else chosen
     known = {one.id: one for one in _same_flow(tenant_id, run, good)}

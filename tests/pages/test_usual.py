@@ -15,12 +15,12 @@ from tests.opened import opened, tables, words, write_tenants
 from tests.prefect_api.made import DONE, Maker
 
 RUNNING = {"type": "RUNNING", "name": "Running"}
-OWN, OTHER = "client:usual-page", "client:usual-page-other"
+OWN, OTHER, AGAIN = "client:usual-page", "client:usual-page-other", "client:usual-page-again"
 PATIENCE_S = 30
 
 
-def made(maker: Maker, tag: str, seconds: float = 0, *, ends: bool = True) -> str:
-    run = maker.run("usual-page", [tag], RUNNING)
+def made(maker: Maker, tag: str, seconds: float = 0, *, ends: bool = True, flow: str = "usual-page") -> str:
+    run = maker.run(flow, [tag], RUNNING)
     maker.task_run(run, "<b>step</b>")
     time.sleep(seconds)
     if ends:
@@ -37,18 +37,23 @@ def runs(prefect_server: str) -> dict[str, str]:
     return {"slow": made(maker, OWN, 1.5), "running": made(maker, OWN, ends=False)}
 
 
-def read(api_url: str, said: str, **query: str) -> AppTest:
-    """The page once it says so: the runs before are read in the background."""
-    own = f'[tenants.own]\ntitle = "Own"\napi_url = "{api_url}"\nscope.tags = ["{OWN}"]\n'
+def read(api_url: str, said: str, tag: str = OWN, **query: str) -> AppTest:
+    """The page once it says so, for a tenant who sees runs with this tag, and one who sees all."""
+    own = f'[tenants.own]\ntitle = "Own"\napi_url = "{api_url}"\nscope.tags = ["{tag}"]\n'
     write_tenants(f'{own}[tenants.all]\ntitle = "All"\napi_url = "{api_url}"\n')
     app = opened(**query)
-    until = time.monotonic() + PATIENCE_S
+    until(app, said)
+    return app
+
+
+def until(app: AppTest, said: str) -> None:
+    """Wait for it: the runs before are read in the background."""
+    end = time.monotonic() + PATIENCE_S
     while said not in words(app):
-        assert time.monotonic() < until, words(app)
+        assert time.monotonic() < end, words(app)
         time.sleep(0.2)
         app.run()
     assert not app.exception
-    return app
 
 
 def test_a_run_longer_than_those_before(prefect_server: str, runs: dict[str, str]) -> None:
@@ -73,6 +78,21 @@ def test_a_running_run(prefect_server: str, runs: dict[str, str]) -> None:
     said = words(read(prefect_server, "No estimate of the time left", tenant="own", run=runs["running"]))
     assert "of 12 earlier runs none took as long from here" in said
     assert "so far is longer than all of the last 12 runs" in said
+
+
+def test_refresh_reads_the_runs_before_anew(prefect_server: str) -> None:
+    maker = Maker(prefect_server)
+    gone, *_, last = [made(maker, AGAIN, flow="usual-page-again") for _ in range(12)]
+    app = read(prefect_server, "Compared with the 11 runs", AGAIN, tenant="own", run=last)
+    maker.http.delete(f"/flow_runs/{gone}").raise_for_status()
+    assert "Compared with the 11 runs" in words(app.run()), "kept until somebody asks"
+    end = time.monotonic() + PATIENCE_S
+    while not (refresh := [button for button in app.button if button.label == "Refresh"]):
+        assert time.monotonic() < end, "it is followed still"
+        time.sleep(0.2)
+        app.run()
+    refresh[0].click().run()
+    until(app, "Compared with the 10 runs")
 
 
 @pytest.mark.parametrize(
