@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -20,9 +19,10 @@ from flowdag.looks.words import duration, html, moment
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.report import timeline_svg
-from flowdag.ui import details, live, state
+from flowdag.ui import live, state
 from flowdag.ui.along import path_buttons
 from flowdag.ui.bar_legend import bar_legend
+from flowdag.ui.chosen import Seen, chosen_details, selected
 from flowdag.ui.controls import pick_attempt
 from flowdag.ui.filters import pick_filter
 from flowdag.ui.folding import fold_buttons
@@ -65,15 +65,12 @@ def timeline_view(tenant_id: str, shown: Shown) -> None:
     left, right = st.columns([0.73, 0.27], gap="small")
     box = right.container(border=True, height=600, key="when-details", gap="xxsmall")
     with live.turn():
-        graph, chosen = _picture(tenant_id, shown, left, box)
+        seen = _picture(tenant_id, shown, left, box)
     with box:  # may ask Prefect
-        chosen()
-    del graph
+        chosen_details(tenant_id, seen, _choose, follows=shown.next_due is not None and live.is_on())
 
 
-def _picture(
-    tenant_id: str, shown: Shown, left: DeltaGenerator, box: DeltaGenerator
-) -> tuple[FlowRunGraph, Callable[[], object]]:
+def _picture(tenant_id: str, shown: Shown, left: DeltaGenerator, box: DeltaGenerator) -> Seen:
     with left.container(horizontal=True, vertical_alignment="center", gap="small"):
         wanted = _pick(shown.graph)
         aside = st.container(horizontal=True, vertical_alignment="center", width="content")
@@ -84,32 +81,24 @@ def _picture(
     within = _clipped(wanted.within, timeline.span)
     axis = time_axis(*(within or timeline.span), timeline.idle if wanted.cut else ())
     seen = in_sight(timeline, rows, (axis.real[0], axis.real[-1]))
-    selected = state.chosen("task")
-    selected = selected if selected in graph.nodes.index or selected in rows.picture.members else None
+    picked = selected(graph, rows.picture)
     with left:
         page = _page(len(seen))
-        marked = frozenset({selected, *rows.picture.members.get(selected, ())}) if selected else frozenset()
+        marked = frozenset({picked, *rows.picture.members.get(picked, ())}) if picked else frozenset()
         scene = Scene(timeline, axis, rows, seen.iloc[page], path, marked, zone(), is_dark())
         keep_picture("timeline", tenant_id, graph.run.id, partial(timeline_svg, graph, scene))
-        many, looks = _charts(graph, scene, f"{tenant_id}-{graph.run.id}-{wanted}", selected)
+        many, looks = _charts(graph, scene, f"{tenant_id}-{graph.run.id}-{wanted}", picked)
         bar_legend(looks, many=many, cut=bool(axis.cuts))
         _remarks(graph, scene, len(seen), wanted)
     with aside:
         _whole_button(within)
     with box.container(horizontal=True, vertical_alignment="center", gap="small"):
-        path_buttons(path, selected, _choose)
+        path_buttons(path, picked, _choose)
         if wanted.rows.by == "groups":
-            fold_buttons("timeline", graph, rows.picture, None, selected)
-        elif selected:
-            _fold_button(graph, selected)
-    show: Callable[[], object]
-    if selected is None:
-        show = partial(details.run_details, graph)
-    elif selected in graph.nodes.index:
-        show = partial(details.task_details, tenant_id, graph, path, selected, _choose, _leave)
-    else:
-        show = partial(details.group_details, graph, rows.picture, path, selected, _leave)
-    return graph, show
+            fold_buttons("timeline", graph, rows.picture, None, picked)
+        elif picked:
+            _fold_button(graph, picked)
+    return Seen(graph, rows.picture, path, picked, wanted.attempt)
 
 
 def _pick(graph: FlowRunGraph) -> _Wanted:
@@ -249,7 +238,3 @@ def _fold_button(graph: FlowRunGraph, task: str) -> None:
 
 def _choose(task: str) -> None:
     state.choose(task=task)
-
-
-def _leave() -> None:
-    state.choose(task=None)

@@ -11,9 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from flowdag import cache
 from flowdag.analysis.attempts import of_attempt
-from flowdag.analysis.critical_path import CriticalPath
 from flowdag.analysis.drawing import Drawing, View
-from flowdag.analysis.grouping import Picture
 from flowdag.analysis.layout import Layout
 from flowdag.looks.boxes import Paint
 from flowdag.looks.states import Look
@@ -21,8 +19,9 @@ from flowdag.looks.words import html
 from flowdag.model import FlowRunGraph
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.report import graph_svg
-from flowdag.ui import details, insights, keyboard, live, state
+from flowdag.ui import insights, keyboard, live, state
 from flowdag.ui.along import path_buttons
+from flowdag.ui.chosen import Seen, chosen_details, selected
 from flowdag.ui.controls import Chosen, pick_trace, pick_view
 from flowdag.ui.dag import dag
 from flowdag.ui.folding import all_button, boxes_of, fit_button, fold_buttons, held_in_place
@@ -30,7 +29,7 @@ from flowdag.ui.legend import legend, shade
 from flowdag.ui.take_away import keep_picture
 from flowdag.ui.theme import is_dark
 from flowdag.ui.timings import by_name_is_open, lift, timings
-from flowdag.ui.usual import compared, usual_details
+from flowdag.ui.usual import compared as runs_before
 
 DETAILS_HEIGHT = 300
 
@@ -42,9 +41,11 @@ def workbench(tenant_id: str, shown: Shown) -> None:
     left, right = st.columns([0.62, 0.38], gap="small")
     box = right.container(border=True, height=DETAILS_HEIGHT, key="details", gap="xxsmall")
     with live.turn():
-        seen = _graph_and_tables(tenant_id, shown, Places(top, left, right, box))
+        seen, compared = _graph_and_tables(tenant_id, shown, Places(top, left, right, box))
     with box:  # may ask Prefect
-        _details(tenant_id, seen, follows=shown.next_due is not None and live.is_on())
+        chosen_details(tenant_id, seen, _click, follows=shown.next_due is not None and live.is_on())
+    if not compared and by_name_is_open() and runs_before(tenant_id, seen.graph, seen.attempt):
+        st.rerun()  # that table was drawn without
 
 
 @dataclass(frozen=True)
@@ -57,23 +58,8 @@ class Places:
     box: DeltaGenerator
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What is on the page: the graph of the chosen attempts, its picture, its critical path; what is selected.
-
-    compared: whether the runs before it were known when it was drawn.
-    """
-
-    graph: FlowRunGraph
-    picture: Picture
-    path: CriticalPath
-    selected: str | None
-    attempt: int | None
-    compared: bool
-
-
-def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> Seen:
-    """All but the details, whose tools are in their box."""
+def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> tuple[Seen, bool]:
+    """All but the details, whose tools are in their box. Tells too whether the runs before were known by then."""
     row = places.left.container(horizontal=True, vertical_alignment="center", gap="small")
     with row:
         chosen = pick_view(shown.graph)
@@ -87,34 +73,34 @@ def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> Seen:
     path = cache.critical_path(tenant_id, graph.run.id, graph.as_of, chosen.attempt, graph)
     with places.top:
         insights.tiles(graph, path)
-    before = compared(tenant_id, graph, chosen.attempt)
+    before = runs_before(tenant_id, graph, chosen.attempt)
     layout = held_in_place(key, drawing)
-    selected = _selected(graph, drawing.picture)
+    picked = selected(graph, drawing.picture)
     with row:
         all_button(key, drawing.picture, graph)
         fit_button()
     with places.left:
-        paint, colours = _graph(graph, drawing, layout, chosen, selected, key)
+        paint, colours = _graph(graph, drawing, layout, chosen, picked, key)
     picture = partial(
         graph_svg, drawing.picture, layout, paint, drawing.path.links, colours, name=f"Graph of {graph.run.name}"
     )
     keep_picture("graph", tenant_id, graph.run.id, picture)
     with tools:
-        fold_buttons(key, graph, drawing.picture, layout, selected)
-        path_buttons(path, selected, _click)
+        fold_buttons(key, graph, drawing.picture, layout, picked)
+        path_buttons(path, picked, _click)
     with places.right:
-        timings(tenant_id, graph, drawing, chosen.attempt, selected, before)
-    return Seen(graph, drawing.picture, path, selected, chosen.attempt, before is not None)
+        timings(tenant_id, graph, drawing, chosen.attempt, picked, before)
+    return Seen(graph, drawing.picture, path, picked, chosen.attempt), before is not None
 
 
 def _graph(
-    graph: FlowRunGraph, drawing: Drawing, layout: Layout, chosen: Chosen, selected: str | None, key: str
+    graph: FlowRunGraph, drawing: Drawing, layout: Layout, chosen: Chosen, picked: str | None, key: str
 ) -> tuple[Paint, Sequence[tuple[Look, str]]]:
     """The graph; what its colours and lines mean; what is folded or does not stand out. Returns its colours."""
     picture, lit = drawing.picture, drawing.lit
     lit_boxes = None if lit is None else frozenset(picture.box_of[node] for node in lit if node in picture.box_of)
     shading = shade(graph.nodes, picture, chosen.shade)
-    paint = Paint(is_dark(), boxes_of(picture, selected), lit_boxes, shading.looks, drawing.path.shares)
+    paint = Paint(is_dark(), boxes_of(picture, picked), lit_boxes, shading.looks, drawing.path.shares)
     with st.container(border=True, key="graph"):
         dag(picture, layout, paint, drawing.path.links, key=key, on_click=_click)
     legend(picture, shading.legend)
@@ -127,31 +113,6 @@ def _graph(
     return paint, shading.legend
 
 
-def _selected(graph: FlowRunGraph, picture: Picture) -> str | None:
-    """The chosen node or group, if this run has it."""
-    chosen = state.chosen("task")
-    return chosen if chosen in graph.nodes.index or chosen in picture.members else None
-
-
 def _click(box: str) -> None:
     state.choose(task=box)
     lift(box)
-
-
-def _details(tenant_id: str, seen: Seen, *, follows: bool) -> None:
-    graph, selected = seen.graph, seen.selected
-    if selected is None:
-        place = details.run_details(graph)
-    elif selected in graph.nodes.index:
-        place = details.task_details(tenant_id, graph, seen.path, selected, _click, _leave)
-    else:
-        place = details.group_details(graph, seen.picture, seen.path, selected, _leave)
-    members = None if selected is None else seen.picture.members.get(selected, (selected,))
-    with place:
-        usual_details(tenant_id, graph, seen.attempt, members, follows=follows)
-    if not seen.compared and by_name_is_open() and compared(tenant_id, graph, seen.attempt):
-        st.rerun()  # that table was drawn without
-
-
-def _leave() -> None:
-    state.choose(task=None)
