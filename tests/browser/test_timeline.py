@@ -23,7 +23,7 @@ def bar(page: Page, said: str) -> Locator:
 
 
 def points_at(page: Page, bar: Locator) -> bool:
-    """Move onto a bar, from elsewhere on it: a busy page may miss that it was entered. None is there while it changes."""
+    """Move onto a bar, from elsewhere on it: a busy page may miss it. While a chart changes there is none."""
     box = bar.bounding_box()
     if box is None:
         return False
