@@ -136,7 +136,7 @@ def test_of_many_task_runs_the_first_thousand_are_listed() -> None:
 def drawn(graph: FlowRunGraph, *, dark: bool = False) -> Any:
     drawing = draw(graph, View("right", Folding((ALL,))), critical_path(graph))
     paint = Paint(dark, path=drawing.path.shares)
-    return Xml.fromstring(graph_svg(drawing.picture, drawing.layout, paint, drawing.path.links, name="graph"))
+    return Xml.fromstring(graph_svg(drawing.picture, drawing.layout, paint, drawing.path.links, (), name="graph"))
 
 
 def texts(picture: Any) -> list[str]:

@@ -27,7 +27,7 @@ Facts = Mapping[str, Any]
 
 
 def graph_svg(
-    picture: Picture, layout: Layout, paint: Paint, path: Collection[Pair], legend: Iterable[tuple[Look, str]] = (), *,
+    picture: Picture, layout: Layout, paint: Paint, path: Collection[Pair], legend: Iterable[tuple[Look, str]], *,
     name: str,
 ) -> str:  # fmt: skip
     """The picture as the page shows it. `path`: the links of the critical path. `legend`: colours, with their words."""

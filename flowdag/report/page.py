@@ -14,6 +14,7 @@ from flowdag.analysis.drawing import View, draw
 from flowdag.analysis.failures import Failures
 from flowdag.looks import findings
 from flowdag.looks.boxes import ON_PATH, Paint
+from flowdag.looks.legend import states
 from flowdag.looks.words import clock, duration, html, legal
 from flowdag.model import FAILURES, FlowRunGraph
 from flowdag.report.badge import badge
@@ -101,9 +102,9 @@ def _pictures(told: Told, path: CriticalPath) -> Iterator[str]:
     yield "<h2>Graph</h2><figure>"
     for dark in (False, True):
         paint = Paint(dark, path=drawing.path.shares)
-        drawn = graph_svg(
-            drawing.picture, drawing.layout, paint, drawing.path.links, name=f"Graph of {graph.run.name}"
-        )  # fmt: skip
+        legend = states(drawing.picture, dark=dark)
+        name = f"Graph of {graph.run.name}"
+        drawn = graph_svg(drawing.picture, drawing.layout, paint, drawing.path.links, legend, name=name)
         yield _placed(drawn, dark, fits=drawing.layout.extent[0] <= WIDEST)
     remark = html(drawing.picture.remark) if drawing.picture.remark else ""
     yield f"</figure><p class=note>{PATH_WORDS} {remark}</p>"
