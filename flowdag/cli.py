@@ -74,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("run_id", metavar="RUN_ID")
     export.add_argument("--tenant", required=True, metavar="NAME", help="the tenant's slug, see `flowdag check`")
     export.add_argument("--format", choices=EXPORTS, default="json", help="default: %(default)s; html is a report")
-    export.add_argument("--depth", type=_depth, metavar="N", help="levels of flow runs: 1 is the run alone")
+    export.add_argument(
+        "--depth", type=_depth, metavar="N", help="levels of flow runs: 1 is the run alone; default: all"
+    )
     export.add_argument("--output", type=Path, metavar="FILE", help="write to a file instead of standard output")
     export.set_defaults(run=_export)
     return parser

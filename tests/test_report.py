@@ -115,7 +115,7 @@ def test_it_tells_what_happened() -> None:
     for said in (
         'Acme "Ltd." <b>', "40.0 s", "1 task failed first; because of it 1 more failed and 1 never started.",
         "ValueError: no <rows>", "load failed once; try 2 succeeded after a pause of 3.00 s.",
-        "Parameters, results and log lines are left out",
+        "Parameters, results and logs are left out",
     ):  # fmt: skip
         assert said in body
     assert "Sentinel0Secret" not in text

@@ -15,6 +15,12 @@ def attempts(graph: FlowRunGraph) -> list[int]:
     return sorted({int(attempt) for attempt in own})
 
 
+def is_one_of_several(graph: FlowRunGraph) -> bool:
+    """Whether the graph is that of one attempt (`of_attempt`) of a run that was tried again."""
+    own = graph.states.loc[graph.states["flow_run_id"] == graph.run.id, "attempt"]
+    return graph.run.attempts > 1 and len(set(own)) == 1
+
+
 def of_attempt(graph: FlowRunGraph, attempt: int) -> FlowRunGraph:
     """The graph of one attempt: its own nodes, and all that ran inside them. Nodes are in order of start.
 

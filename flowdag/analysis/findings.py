@@ -24,7 +24,7 @@ class Finding:
     """What made a part of the run. seconds: on the path; share: of the run, 0 to 1.
 
     task: the task name, of `work`; of `flow` the subflow's; else that with most of the part; None for the run itself.
-    node: the task run or subflow with most of it. of: how many of them have a part in it.
+    node: the task run or subflow of that name with most of it. of: how many task runs have a part in it.
     """
 
     kind: Kind
@@ -58,7 +58,8 @@ def findings(graph: FlowRunGraph, path: CriticalPath) -> list[Finding]:
         kind, seconds = cast(tuple[Kind, str], key)[0], float(rows.sum())
         if seconds >= WORTH_SAYING * whole:
             by_node = rows.groupby(segments["node"]).sum()
-            node = str(by_node.idxmax()) if len(by_node) else None
+            by_name = by_node.groupby(graph.nodes["task_name"].reindex(by_node.index)).transform("sum")
+            node = str(by_node[by_name == by_name.max()].idxmax()) if len(by_node) else None
             task = None if node is None else str(graph.nodes.at[node, "task_name"])
             found.append(Finding(kind, seconds, seconds / whole, task, node, len(by_node)))
     return sorted(found, key=lambda finding: (-finding.seconds, finding.kind, finding.task or ""))

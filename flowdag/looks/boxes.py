@@ -102,7 +102,7 @@ def _share(name: str, paint: Paint) -> str:
 def _figures(box: Mapping[str, Any], worst: Look, share: str) -> str:
     """How many, how long, its share of the path; of what has not started, just that, or that it never will."""
     if box["kind"] == "group":
-        return f"× {box['count']:,}{_remarkable(box['mix']) or share}\n{_spread(box)}"
+        return f"× {box['count']:,}{_remarkable(box['mix'])}{share}\n{_spread(box)}"
     if box["inside"]:
         failed = f"{box['inside_failures']:,} of " if box["inside_failures"] else ""
         return f"{failed}{box['inside']:,} {'failed' if failed else 'inside'}, {duration(box['run_s'])}{share}"

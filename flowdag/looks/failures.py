@@ -16,7 +16,8 @@ def in_words(found: Failures) -> str:
     never = sum(len(alike.nodes) for cause in found.causes for alike in cause.never)
     came = [f"{more:,} more failed"] * bool(more) + [f"{never:,} never started"] * bool(never)
     because = f"; because of {'it' if first == 1 else 'them'} {' and '.join(came)}" if came else ""
-    return f"{first:,} task{'' if first == 1 else 's'} failed{' first' * bool(came)}{because}."
+    own = ". The flow's own code failed too" if any(not cause.first.nodes for cause in found.causes) else ""
+    return f"{first:,} task{'' if first == 1 else 's'} failed{' first' * bool(came)}{because}{own}."
 
 
 def helped(one: Retried) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flowdag.analysis.attempts import is_one_of_several
 from flowdag.analysis.critical_path import CriticalPath
 from flowdag.analysis.findings import Finding, best_saving, findings
 from flowdag.looks.words import duration, html, percent
@@ -17,31 +18,35 @@ TITLES = {
     "earlier_attempt": "in earlier attempts",
     "paused": "paused",
 }
-ESTIMATE = "an estimate: much of the run was waiting"
+OF = ("retry", "earlier_attempt", "paused")  # what a task itself went through; before it came what it waited for
+ESTIMATE = "an estimate: who gets a free worker cannot be told"
 
 
 def tiles(graph: FlowRunGraph, path: CriticalPath) -> str:
     """What made most of the run, and what would make it shorter; HTML, empty where there is nothing to say."""
-    found = [_tile(*_words(finding)) for finding in findings(graph, path)[:MOST]]
+    whole = whole_of(graph)
+    found = [_tile(*_words(finding, whole)) for finding in findings(graph, path)[:MOST]]
     found += [_tile(*words) for words in _saving(graph, path)]
     return f'<div class="fd-tiles">{"".join(found)}</div>' if found else ""
 
 
-def _words(finding: Finding) -> tuple[str, str, str]:
-    """A finding as figure, title and remark; HTML."""
-    task = html(finding.task or "")
+def whole_of(graph: FlowRunGraph) -> str:
+    """What shares are shares of."""
+    return "attempt" if is_one_of_several(graph) else "run"
+
+
+def _words(finding: Finding, whole: str) -> tuple[str, str, str]:
+    """A finding as figure, title and remark; HTML. whole: what it is a part of."""
+    task = html(finding.task) if finding.task else ""
     if finding.kind == "work":
         runs = f", in {finding.of:,} task runs" if finding.of > 1 else ""
-        return percent(finding.share), f"of this run was <b>{task}</b>", f"{duration(finding.seconds)}{runs}"
+        return percent(finding.share), f"of this {whole} was <b>{task}</b>", f"{duration(finding.seconds)}{runs}"
     if finding.kind == "flow":
         whose = f"the own code of <b>{task}</b>" if finding.task else "the flow’s own code"
-        return percent(finding.share), f"was {whose}", f"{duration(finding.seconds)} before, between and after tasks"
-    most = f"{percent(finding.share)} of the run" + (f", most {_where(finding.kind)} <b>{task}</b>" if task else "")
+        return percent(finding.share), f"was {whose}", f"{duration(finding.seconds)} outside tasks"
+    where = "most of it in" if finding.kind in OF else "most of it before"
+    most = f"{percent(finding.share)} of the {whole}" + (f", {where} <b>{task}</b>" if task else "")
     return duration(finding.seconds), TITLES[finding.kind], most
-
-
-def _where(kind: str) -> str:
-    return "of" if kind == "retry" else "before"
 
 
 def _saving(graph: FlowRunGraph, path: CriticalPath) -> Iterator[tuple[str, str, str]]:

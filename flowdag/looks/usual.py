@@ -32,10 +32,17 @@ def standing(
     if found.n == 1:
         return f"{html(what)}, beside {duration(found.median)} in the only one before."
     if goes_on and found.value <= found.median:
-        return f"{html(what)}, of usually {duration(found.median)}: the median of {html(among)}."
-    flag = f"<b>{SIGNS[found.flag]} {words[found.flag]}.</b> " if found.flag else ""
+        return f"{html(what)}; the median of {html(among)} is {duration(found.median)}."
+    told = told_flag(found, goes_on=goes_on)
+    flag = f"<b>{SIGNS[told]} {words[told]}.</b> " if told else ""
     typical = f"median {duration(found.median)}" + (f", p95 {duration(found.p95)}" if found.n >= AT_LEAST else "")
     return f"{flag}{html(what)} is {_place(found.percentile, *than)} {html(among)} ({typical})."
+
+
+def told_flag(found: Standing, *, goes_on: bool = False) -> str | None:
+    """The flag as far as it tells something: `USUAL` neither of what goes on, nor of the least or greatest of all."""
+    is_last = found.percentile in (0.0, 1.0)
+    return None if found.flag == USUAL and (goes_on or is_last) else found.flag
 
 
 def _place(share: float, more: str, less: str) -> str:

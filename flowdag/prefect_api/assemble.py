@@ -104,7 +104,7 @@ def _remarks(run: FlowRun, nodes: pd.DataFrame, plausible: Array, complete: bool
         )
     never = int((nodes["start"].isna() & among(nodes["state_type"], NOT_STARTED)).sum()) if run.is_over else 0
     if never:
-        because = " because of a failure before them" if run.state_type in FAILURES else ""
+        because = " because of a failure" if run.state_type in FAILURES else ""
         remarks.append(f"{never} task{'s' if never > 1 else ''} never started{because}.")
     lost = int((~among(nodes["state_type"], TERMINAL | NOT_STARTED)).sum()) if complete else 0
     if lost:

@@ -26,11 +26,12 @@ from flowdag.report.timeline_svg import timeline_svg, whole_timeline
 
 WIDEST = 1900.0  # pixels: a wider picture is not shrunk to the page, as nobody could read it
 LEFT_OUT = (
-    "Parameters, results and log lines are left out, as they may hold secrets; the last lines of errors are in it."
+    "Parameters, results and logs are left out, as they may hold secrets. Of errors the line that names them is in it."
 )
-PATH_WORDS = f"{ON_PATH} and thick lines: the critical path, with its share of the run."
+PATH_WORDS = f"{ON_PATH} and thick lines: the critical path, with its share of the run, waits included."
 BAR_WORDS = (
-    "Solid: at work. Hollow: waiting for a free worker or a slot. A thin line: waiting for what it needs. Underlined:"
+    "Solid: at work. Hollow: waiting for a free worker or a slot, before another try, or until the flow called it."
+    " A thin line: waiting for what it needs. Underlined:"
     " on the critical path."
 )
 

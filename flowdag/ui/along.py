@@ -8,6 +8,7 @@ import streamlit as st
 
 from flowdag.analysis.critical_path import CriticalPath
 from flowdag.analysis.findings import along
+from flowdag.looks.boxes import ON_PATH
 
 
 def path_buttons(path: CriticalPath, selected: str | None, select: Callable[[str], None]) -> None:
@@ -16,8 +17,8 @@ def path_buttons(path: CriticalPath, selected: str | None, select: Callable[[str
     if not tasks:
         return
     before, after = _neighbours(tasks, selected)
-    _button("previous", "B", before, select, "The task before it on the critical path")
-    _button("next", "N", after, select, "The next task on the critical path")
+    _button("previous", f"{ON_PATH} Back", "B", before, select, "The task before it on the critical path")
+    _button("next", f"{ON_PATH} Next", "N", after, select, "The next task on the critical path")
 
 
 def _neighbours(tasks: Sequence[str], selected: str | None) -> tuple[str | None, str | None]:
@@ -27,8 +28,8 @@ def _neighbours(tasks: Sequence[str], selected: str | None) -> tuple[str | None,
     return tasks[at - 1] if at else None, tasks[at + 1] if at + 1 < len(tasks) else None
 
 
-def _button(way: str, key: str, task: str | None, select: Callable[[str], None], meaning: str) -> None:
+def _button(way: str, title: str, key: str, task: str | None, select: Callable[[str], None], meaning: str) -> None:
     st.button(
-        "Path", icon=f":material/skip_{way}:", type="tertiary", key=f"path-{way}", shortcut=key, disabled=task is None,
+        title, icon=f":material/skip_{way}:", type="tertiary", key=f"path-{way}", shortcut=key, disabled=task is None,
         on_click=select, args=(task or "",), help=f"{meaning}: {key} on the keyboard.",
     )  # fmt: skip

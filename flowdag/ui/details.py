@@ -87,7 +87,7 @@ def group_details(
                 ("Median", duration(members["run_s"].median())),
                 ("Longest", duration(members["run_s"].max())),
                 ("In all", duration(members["run_s"].sum())),
-                *group_path_facts(path, members.index),
+                *group_path_facts(graph, path, members.index),
             ]
         )
     )
@@ -109,7 +109,7 @@ def task_details(
     row: dict[Any, Any] = graph.nodes.loc[[node]].to_dict("records")[0]
     _title(f"{html(row['label'])} {state_badge(row['state_type'], row['state_name'])}", leave)
     place = st.container(gap=None)
-    st.html(facts([*_task_facts(row, graph, node), *path_facts(path, node)]))
+    st.html(facts([*_task_facts(row, graph, node), *path_facts(graph, path, node)]))
     _inputs(graph, node, select)
     _tries(graph, node)
     is_subflow = row["kind"] == "flow-run"

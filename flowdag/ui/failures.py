@@ -196,14 +196,13 @@ def _cut_off(page: _Page, found: Failures) -> None:
 
 def _retries(retried: Sequence[Retried]) -> None:
     """Which retries helped, in sentences; all of them as a table."""
-    if not retried:
-        return
-    st.html('<p class="fd-title" style="margin-top:.6rem">Tried again</p>')
     good = [one for one in retried if one.state_type == "COMPLETED"]
+    rows = [one for one in retried if one.nodes]
+    if good or rows:
+        st.html('<p class="fd-title" style="margin-top:.6rem">Tried again</p>')
     sentences = [f"<li>{helped(one)}</li>" for one in good[:SENTENCES]]
     if sentences:
         st.html(f'<ul style="margin:.1rem 0 .3rem;padding-left:1.2rem;font-size:.9rem">{"".join(sentences)}</ul>')
-    rows = [one for one in retried if one.nodes]
     if not rows:
         return
     frame = pd.DataFrame(

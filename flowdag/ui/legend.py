@@ -27,7 +27,7 @@ def legend(picture: Picture, colours: Iterable[tuple[Look, str]]) -> None:
     items += ["<span>· · · after it, by the order of the flow</span>"] if "order" in kinds else []
     items += ["<span>– – doubtful link</span>"] if not picture.links["plausible"].all() else []
     items += ["<span>frame: ran inside</span>"] if picture.boxes["container"].notna().any() else []
-    items += [f"<span><b>━ {ON_PATH} critical path</b>, with its share of the run</span>"]
+    items += [f"<span><b>━ {ON_PATH} critical path</b>, with its share, waits included</span>"]
     st.html(f'<div class="fd-legend">{"".join(items)}</div>')
 
 

@@ -204,7 +204,7 @@ def _merged(held: Sequence[LogLine], found: Sequence[LogLine]) -> tuple[LogLine,
 def _earlier(window: Window) -> None:
     """How many lines are shown, and what leads to earlier ones."""
     count = len(window.lines)
-    whole = "" if window.earlier or window.later else ", which are all"
+    whole = "" if window.earlier or window.later else ": all there are"
     words = f"{count:,} line{'' if count == 1 else 's'}{whole if count > 1 else ''}"
     if window.earlier:
         more = f"Load {STEP} earlier"

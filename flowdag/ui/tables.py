@@ -31,7 +31,7 @@ TASK_RUN_COLUMNS = {
     "tries": Number("Tries", help="How often it was tried. More than 1: it failed at first and was tried again."),
     "start_s": _seconds("Start", "When it started, counted from the start of the run."),
     "path_s": _seconds("On path", "Time for which the whole run waited for it: its part of the critical path."),
-    "path_share": Number("Of run", help="The same as a part of the run.", format="percent"),
+    "path_share": Number("Of run", help="The same as a part of the run, or of its attempt.", format="percent"),
     "slack_s": _seconds("Slack", "How much longer it could have taken without making the run longer."),
     "save_half_s": _seconds("Saves", "How much shorter the run would be, had it worked half as long."),
     "save_all_s": _seconds("Saves all", "How much shorter the run would be, had it taken no time at all."),
@@ -51,7 +51,7 @@ TASK_NAME_COLUMNS = {
         format="percent",
     ),
     "path_s": _seconds("On path", "Time for which the whole run waited for them: their part of the critical path."),
-    "path_share": Number("Of run", help="The same as a part of the run.", format="percent"),
+    "path_share": Number("Of run", help="The same as a part of the run, or of its attempt.", format="percent"),
 }  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def _button(
     st.download_button(
         title,
         data=lambda: make(_latest(tenant.id, graph)),
-        file_name=file_name(f"{graph.run.name}{of}", suffix),
+        file_name=file_name(f"{graph.run.name}-{graph.run.id[:8]}{of}", suffix),
         mime=mime,
         on_click="ignore",
         key=key,

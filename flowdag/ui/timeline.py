@@ -210,14 +210,17 @@ def _remarks(graph: FlowRunGraph, scene: Scene, in_range: int, wanted: _Wanted) 
     if len(shown) < in_range:
         said.append(f"{len(shown):,} of {in_range:,} rows are drawn: leaf through them, or filter.")
     if in_range < len(table):
-        said.append(f"{len(table) - in_range:,} rows have nothing in this stretch.")
+        rows = len(table) - in_range
+        said.append(
+            f"{rows:,} row{' has' if rows == 1 else 's have'} nothing to show here: never started, or at another time."
+        )
     if wanted.rows.by == "groups" and scene.rows.picture.remark:
         said.append(scene.rows.picture.remark)
     if len(scene.rows.row_of) < len(graph.nodes):
         said.append(f"{len(scene.rows.row_of):,} of {len(graph.nodes):,} task runs are shown.")
     cuts = sum(end - start for start, end in scene.axis.cuts)
     if cuts:
-        said.append(f"{duration(cuts)} in which no task ran are cut out.")
+        said.append(f"{duration(cuts)} without any task at work are cut out.")
     said.append("Drag over a stretch to zoom in; click a bar to choose its task.")
     st.html(f'<p class="fd-note" style="margin:0">{html(" ".join(said))}</p>')
 

@@ -18,7 +18,7 @@ from flowdag.analysis.time_left import TimeLeft, time_left
 from flowdag.analysis.usual import AT_LEAST, LONGER, SHORTER, USUAL, History, Standing, Usual, earlier_work
 from flowdag.errors import FlowdagError
 from flowdag.jobs import Job
-from flowdag.looks.usual import LATE, SIGNS, WAIT, WORK, range_left, standing
+from flowdag.looks.usual import LATE, SIGNS, WAIT, WORK, range_left, standing, told_flag
 from flowdag.looks.usual import time_left as left_in_words
 from flowdag.looks.words import duration
 from flowdag.model import FlowRun, FlowRunGraph
@@ -79,7 +79,7 @@ def short(found: Compared | None) -> str:
     if found is None:
         return ""
     pieces = []
-    if flag := found.usual.run.flag:
+    if flag := told_flag(found.usual.run, goes_on=found.left is not None):
         weight = "" if flag == USUAL else ";font-weight:650;opacity:1"
         words = {LONGER: "longer than usual", SHORTER: "shorter than usual", USUAL: "usual"}[flag]
         pieces.append(f'<span style="white-space:nowrap{weight}">{SIGNS[flag]} {words}</span>')
