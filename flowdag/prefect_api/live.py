@@ -21,6 +21,7 @@ from flowdag.model import TERMINAL, FlowRun, FlowRunGraph
 from flowdag.prefect_api import assemble
 from flowdag.prefect_api.assemble import GIVEN_UP_AFTER, Raw, Row
 from flowdag.prefect_api.graph_v2 import BEGINNING, GraphNode
+from flowdag.prefect_api.task_runs import has_history
 
 OVERLAP: Final = timedelta(seconds=60)
 FULL_EVERY: Final = 10  # polls
@@ -170,12 +171,9 @@ def wrappers(rows: Iterable[Row]) -> set[str]:
 
 
 def retried(known: Mapping[str, Row], rows: Iterable[Row]) -> list[str]:
-    """Which of these rows were tried more than once or are paused, and were written since: their history is longer."""
+    """Which of these rows have a history that tells more, and were written since: it is longer."""
     return [
-        row["id"]
-        for row in rows
-        if ((row.get("run_count") or 0) > 1 or row.get("state_type") == "PAUSED")
-        and known.get(row["id"], {}).get("updated") != row.get("updated")
+        row["id"] for row in rows if has_history(row) and known.get(row["id"], {}).get("updated") != row.get("updated")
     ]
 
 

@@ -21,7 +21,7 @@ from flowdag.prefect_api.guard import BUSY
 from flowdag.prefect_api.live import Watched
 from flowdag.prefect_api.read_run import HISTORIES, read_raw
 from flowdag.prefect_api.reading import Progress, each
-from flowdag.prefect_api.task_runs import PAGE, read_histories, read_task_runs
+from flowdag.prefect_api.task_runs import PAGE, has_history, read_histories, read_task_runs
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -187,8 +187,7 @@ async def _histories(
     room = max(0, HISTORIES - len(watched.histories))
     tasks = live.retried(watched.task_runs, task_runs)
     flows = live.retried(watched.subflows, subflows)
-    again = run.attempts > 1 or run.state_type == "PAUSED"
-    flows += [run.id] if again and run.updated != watched.run.updated else []
+    flows += [run.id] if has_history(run) and run.updated != watched.run.updated else []
     chosen = [
         [key for key in keys if key in watched.histories] + [key for key in keys if key not in watched.histories][:room]
         for keys in (tasks, flows)

@@ -12,7 +12,7 @@ from flowdag.prefect_api.assemble import Raw, assemble
 from flowdag.prefect_api.client import send, server_now
 from flowdag.prefect_api.flow_runs import names, read_flow_run, read_subflow_runs
 from flowdag.prefect_api.reading import Progress
-from flowdag.prefect_api.task_runs import read_histories, read_task_runs
+from flowdag.prefect_api.task_runs import has_history, read_histories, read_task_runs
 
 HISTORIES = 500  # tasks tried more than once whose state history is read: one request each
 
@@ -37,9 +37,9 @@ async def read_raw(
     as_of = server_now(await send(client, "GET", "/health"))
     opened, subflows = await _subflows(client, flow_run_id, depth)
     task_runs = await read_task_runs(client, opened, progress)
-    retried = [row["id"] for row in task_runs if _tried_again(row)]
-    rerun = [row["id"] for row in subflows if _tried_again(row) or row.get("state_type") == "PAUSED"]
-    rerun += [run.id] if run.attempts > 1 or run.state_type == "PAUSED" else []
+    retried = [row["id"] for row in task_runs if has_history(row)]
+    rerun = [row["id"] for row in subflows if has_history(row)]
+    rerun += [run.id] if has_history(run) else []
     histories = await read_histories(client, "task_run", retried[:HISTORIES], progress)
     histories |= await read_histories(client, "flow_run", rerun[:HISTORIES], progress)
     skipped = max(0, len(retried) - HISTORIES) + max(0, len(rerun) - HISTORIES)
@@ -48,11 +48,6 @@ async def read_raw(
         client, "flows", {row["flow_id"] for row in subflows if isinstance(row.get("flow_id"), str)}
     )
     return Raw(run, subflows, task_runs, flow_names, histories), as_of, notes
-
-
-def _tried_again(row: dict[str, Any]) -> bool:
-    count = row.get("run_count")
-    return isinstance(count, int) and count > 1
 
 
 async def _subflows(client: PrefectClient, run_id: str, depth: int | None) -> tuple[list[str], list[dict[str, Any]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from typing import Any
 from prefect.client.orchestration import PrefectClient
 
 from flowdag.errors import ApiAnswerInvalid, ApiRefused
+from flowdag.model import FlowRun
 from flowdag.prefect_api.client import NotFound, request
 from flowdag.prefect_api.guard import AT_ONCE
 from flowdag.prefect_api.reading import Progress, counting, each
@@ -133,6 +134,15 @@ def _page(flow_run_ids: Sequence[str], offset: int = 0, **expected_start: str | 
 
 def _of(flow_run_ids: Sequence[str]) -> dict[str, Any]:
     return {"task_runs": {"flow_run_id": {"any_": list(flow_run_ids)}}}
+
+
+def has_history(row: Mapping[str, Any] | FlowRun) -> bool:
+    """Whether the states of a task run or flow run tell more than its row: it is tried again, or is paused."""
+    if isinstance(row, FlowRun):
+        row = {"run_count": row.attempts, "state_type": row.state_type, "state_name": row.state_name}
+    count = row.get("run_count")
+    again = isinstance(count, int) and count > 1
+    return again or row.get("state_type") == "PAUSED" or row.get("state_name") == "AwaitingRetry"
 
 
 async def read_histories(

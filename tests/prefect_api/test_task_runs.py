@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flowdag.analysis.critical_path import critical_path
+from flowdag.analysis.timeline import bars
 from flowdag.errors import ApiAnswerInvalid
 from flowdag.prefect_api import task_runs
 from flowdag.prefect_api.read_run import read_run
@@ -19,6 +22,7 @@ from tests.misbehaving import Answer, Request, answering, as_json, without_csrf
 from tests.prefect_api.made import DONE, Maker
 from tests.truth import Truth, ask, tenant
 
+RUNNING = {"type": "RUNNING", "name": "Running"}
 PAGE = 3  # instead of 200, against the little server
 
 
@@ -189,3 +193,23 @@ def test_a_link_against_the_clock_is_dashed_and_told(prefect_server: str) -> Non
     assert plausible == {(early, late): True, (running, late): False}
     assert any("1 link is dashed" in note for note in graph.notes)
     assert graph.nodes.at[late, "blocked_s"] == 0
+
+
+def test_the_first_pause_before_another_try_is_no_work(prefect_server: str) -> None:
+    """A task and a subflow fail after a moment and wait: while they do, the run waits for their next try."""
+    make = Maker(prefect_server)
+    run = make.run("waiting-retry", state=RUNNING)
+    task, subflow = make.task_run(run, "shaky", RUNNING), make.subflow(run, "shaky-flow")
+    make.set_state(f"/flow_runs/{subflow}", RUNNING)
+    failed = datetime.now(UTC)
+    for path in (f"/task_runs/{task}", f"/flow_runs/{subflow}"):
+        make.set_state(path, {"type": "SCHEDULED", "name": "AwaitingRetry"})
+    time.sleep(2)
+    graph = ask(tenant(prefect_server), lambda client: read_run(client, run))
+    found = bars(graph).set_index(["node", "part"])
+    path = critical_path(graph).segments
+    for node in (task, subflow):
+        assert list(found.loc[node].index)[-2:] == ["run", "retry"]
+        assert abs((found.at[(node, "run"), "end"] - failed).total_seconds()) < 1
+    resting = path[path["part"] == "retry"]
+    assert (resting["end"] - resting["start"]).sum().total_seconds() > 1.5
