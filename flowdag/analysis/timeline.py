@@ -37,7 +37,7 @@ class Timeline:
 
     zero: the run's start (UTC), from which seconds are counted. span: from when to when it took. bars: those of `bars`,
     with start_s and end_s, seconds from zero. idle: the stretches in which no task ran. steps: how many ran and waited
-    (`concurrency.concurrency`) of what contains no others.
+    (`concurrency.concurrency`) of `workers`.
     """
 
     zero: pd.Timestamp
@@ -54,10 +54,10 @@ def timeline(graph: FlowRunGraph) -> Timeline:
     zero = pd.Timestamp(graph.run.start) if graph.run.start else begin
     found = found.assign(start_s=seconds(found["start"] - zero), end_s=seconds(found["end"] - zero))
     within = ((begin - zero).total_seconds(), (end - zero).total_seconds())
-    single = leaves(graph)
-    ran = found[(found["part"] == "run") & found["node"].isin(single)]
+    working = workers(graph)
+    ran = found[(found["part"] == "run") & found["node"].isin(working)]
     idle = idle_stretches(ran["start_s"].to_numpy(), ran["end_s"].to_numpy(), within)
-    return Timeline(zero, within, found, tuple(idle), concurrency(found, single))
+    return Timeline(zero, within, found, tuple(idle), concurrency(found, working))
 
 
 def bars(graph: FlowRunGraph) -> pd.DataFrame:
@@ -106,9 +106,10 @@ def span(graph: FlowRunGraph) -> tuple[pd.Timestamp, pd.Timestamp]:
     return begin, max(begin, *ends)
 
 
-def leaves(graph: FlowRunGraph) -> pd.Index:
-    """The nodes that contain no others: what ran inside a container is not to be counted twice."""
-    return graph.nodes.index[~graph.nodes.index.isin(graph.nodes["container"].dropna())]
+def workers(graph: FlowRunGraph) -> pd.Index:
+    """The task runs, and of the subflows those whose contents are not known: the others do their work in tasks."""
+    nodes = graph.nodes
+    return nodes.index[(nodes["kind"] == "task-run") | ~nodes.index.isin(nodes["container"].dropna())]
 
 
 def _times(graph: FlowRunGraph) -> _Nodes:

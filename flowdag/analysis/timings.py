@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from flowdag.analysis.critical_path import CriticalPath
@@ -47,14 +48,13 @@ def by_task_name(graph: FlowRunGraph, path: CriticalPath) -> pd.DataFrame:
     """One row a task name, the largest total first: see `BY_NAME`.
 
     Median, 95th percentile (linear interpolation), maximum and total are of `run_s`, over the task runs that started.
-    `share` is the total of all task runs of this name as a part (0 to 1) of the total of all that contain no others,
-    so that a subflow and its tasks are not counted twice; NaN for names that are containers only. path_s and path_share
+    `share` is their own work (`_own_work`) as a part (0 to 1) of that of all; NaN for subflows, whose work is that of
+    their tasks. path_s and path_share
     are added up over the task runs on the critical path; NaN where there are none.
     """
     nodes = graph.nodes
-    leaf = ~nodes.index.isin(nodes["container"].dropna())
     failed = nodes["state_type"].isin(FAILURES)
-    grouped = nodes.assign(failed=failed, own_s=nodes["run_s"].where(leaf)).groupby("task_name", sort=True)
+    grouped = nodes.assign(failed=failed, own_s=_own_work(nodes)).groupby("task_name", sort=True)
     run_s = grouped["run_s"]
     own = grouped["own_s"].sum(min_count=1)
     frame = pd.DataFrame(
@@ -74,3 +74,14 @@ def by_task_name(graph: FlowRunGraph, path: CriticalPath) -> pd.DataFrame:
     )
     frame = frame.rename_axis("task").reset_index()[list(BY_NAME)]
     return frame.sort_values(["total_s", "task"], ascending=[False, True], ignore_index=True)
+
+
+def _own_work(nodes: pd.DataFrame) -> pd.Series:
+    """The run_s of each node; of a task that called others without the time in which any of these took; else twice."""
+    inside = nodes[nodes["container"].notna() & nodes["start"].notna()].sort_values(["container", "start"])
+    start = seconds(inside["start"] - nodes["start"].min())
+    end = start + inside["wall_s"]
+    before = end.groupby(inside["container"]).cummax().groupby(inside["container"]).shift()
+    fresh = (end - np.fmax(start, before)).clip(lower=0).groupby(inside["container"]).sum()
+    own = (nodes["run_s"] - fresh.reindex(nodes.index, fill_value=0)).clip(lower=0)
+    return own.where((nodes["kind"] == "task-run") | ~nodes.index.isin(nodes["container"].dropna()))

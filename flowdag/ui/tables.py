@@ -47,7 +47,7 @@ TASK_NAME_COLUMNS = {
     "max_s": _seconds("Max", "The longest one."),
     "total_s": _seconds("Total", "The run times of all of them, added up; they may have run side by side."),
     "share": Number(
-        "Share", help="Their part of all working time in this run; of what contains others, only the contents count.",
+        "Share", help="Their part of all working time in this run, without that of what they called.",
         format="percent",
     ),
     "path_s": _seconds("On path", "Time for which the whole run waited for them: their part of the critical path."),

@@ -113,7 +113,7 @@ def _pick(graph: FlowRunGraph) -> _Wanted:
         help="By start, or what is largest first: the run time, the wait, the part of the critical path.",
     )  # fmt: skip
     cut = st.toggle(
-        "Cut idle time", value=True, key="cut-idle", bind="query-params",
+        "Cut idle time", value=False, key="cut-idle", bind="query-params",
         help="Stretches in which no task ran take little room. They are marked with ⋯.",
     )  # fmt: skip
     rows = RowView(ROWS.get(by or "", "groups"), SORTS.get(sort, "start"), state.folding(), wanted, hide)

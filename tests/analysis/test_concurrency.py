@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flowdag.analysis.concurrency import between, concurrency, most_between, peak
 from flowdag.analysis.lanes import at_once, lanes
-from flowdag.analysis.timeline import bars, leaves, timeline
+from flowdag.analysis.timeline import bars, timeline, workers
 from flowdag.model import FlowRunGraph
 from tests.built import Flow, Ran, at, built
 from tests.hostile import BEGIN, graphs
@@ -65,13 +65,13 @@ def test_the_most_between_edges_misses_no_short_peak() -> None:
 @settings(deadline=None)
 @given(graphs())
 def test_the_counts_add_up_to_the_time_for_which_each_ran(graph: FlowRunGraph) -> None:
-    found, single = bars(graph), leaves(graph)
-    counts = concurrency(found, single)
+    found, working = bars(graph), workers(graph)
+    counts = concurrency(found, working)
     if counts.empty:
         return
     lasted = counts["at"].diff().shift(-1).dt.total_seconds().fillna(0)
     for name, part in (("running", "run"), ("waiting", "queue")):
-        own = found[(found["part"] == part) & found["node"].isin(single)]
+        own = found[(found["part"] == part) & found["node"].isin(working)]
         wanted = (own["end"] - own["start"]).dt.total_seconds().sum()
         assert (counts[name] * lasted).sum() == pytest.approx(wanted, abs=1e-3)
         assert (counts[name] >= 0).all()

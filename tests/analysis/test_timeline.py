@@ -96,6 +96,15 @@ def test_no_task_ran_between_tasks_nor_while_one_waited_to_be_tried_again() -> N
     assert timeline(graph).idle == ((0, 2), (3, 5), (6, 10), (12, 30))
 
 
+def test_a_task_that_calls_others_works_itself_between_them() -> None:
+    graph = built(
+        Flow(9), Ran("orch", 1, 1, 8), Ran("leaf", 1, 1, 2, inside="orch"), Ran("late", 6, 6, 7, inside="orch")
+    )
+    found = timeline(graph)
+    assert found.idle == ((0, 1), (8, 9))
+    assert found.steps["running"].tolist() == [2, 1, 2, 1, 0]
+
+
 def test_idle_stretches_are_cut_out_and_the_rest_is_to_scale() -> None:
     axis = time_axis(0, 100, [(10, 12), (20, 80)])
     assert axis.cuts == ((20, 80),)  # the other one is not worth it

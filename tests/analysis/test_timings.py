@@ -13,6 +13,7 @@ from flowdag.analysis.attempts import attempts, of_attempt
 from flowdag.analysis.critical_path import critical_path
 from flowdag.analysis.timings import BY_NAME, BY_RUN, by_task_name, by_task_run
 from flowdag.model import FAILURES, FlowRunGraph
+from tests.built import Flow, Ran, built
 from tests.hostile import dags, graphs
 from tests.truth import Truth
 
@@ -96,3 +97,16 @@ def test_one_attempt_is_the_whole(graph: FlowRunGraph) -> None:
     whole = of_attempt(graph, 1)
     pd.testing.assert_frame_equal(whole.nodes, graph.nodes)
     pd.testing.assert_frame_equal(whole.edges, graph.edges)
+
+
+def test_the_work_of_a_task_that_calls_others_is_its_own_time() -> None:
+    """`orch` takes 9 s, of which a second at the start, two in the middle and one at the end are its own."""
+    graph = built(
+        Flow(10),
+        Ran("orch", 0, 0, 9),
+        Ran("leaf", 1, 1, 4, inside="orch"),
+        Ran("other", 2, 2, 3, inside="orch"),
+        Ran("late", 6, 6, 8, inside="orch"),
+    )
+    table = by_task_name(graph, critical_path(graph)).set_index("task")
+    assert table["share"].to_dict() == pytest.approx({"orch": 4 / 10, "leaf": 3 / 10, "late": 2 / 10, "other": 1 / 10})
