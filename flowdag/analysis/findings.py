@@ -11,7 +11,7 @@ from flowdag.analysis.critical_path import CriticalPath
 from flowdag.analysis.path_walk import EARLIER_ATTEMPT, FLOW, NOT_SUBMITTED, PAUSED, PENDING, RETRY, RUN
 from flowdag.model import FlowRunGraph
 
-Kind = Literal["work", "pending", "not_submitted", "retry", "flow", "earlier_attempt", "paused"]
+Kind = Literal["work", "pending", "subflow", "not_submitted", "retry", "flow", "earlier_attempt", "paused"]
 WORTH_SAYING = 0.01  # of the run
 PARTS: dict[str, Kind] = {
     PENDING: "pending", NOT_SUBMITTED: "not_submitted", RETRY: "retry", FLOW: "flow",
@@ -22,6 +22,8 @@ PARTS: dict[str, Kind] = {
 @dataclass(frozen=True)
 class Finding:
     """What made a part of the run. seconds: on the path; share: of the run, 0 to 1.
+
+    kind: `work` of tasks, `subflow` for what is pending before a subflow starts, else the part of the path.
 
     task: the task name, of `work`; of `flow` the subflow's; else that with most of the part; None for the run itself.
     node: the task run or subflow of that name with most of it. of: how many task runs have a part in it.
@@ -53,6 +55,8 @@ def findings(graph: FlowRunGraph, path: CriticalPath) -> list[Finding]:
     whole = float(length.sum())
     names = segments["node"].map(graph.nodes["task_name"]).astype("object").fillna("")
     parts = segments["part"].map({**PARTS, RUN: "work"})
+    calls = segments["node"].map(graph.nodes["kind"]) == "flow-run"
+    parts = parts.mask((parts == "pending") & calls, "subflow")  # for no slot: Prefect sets up its run
     found = []
     for key, rows in length.groupby([parts, names.where(parts.isin(["work", "flow"]), "")]):
         kind, seconds = cast(tuple[Kind, str], key)[0], float(rows.sum())
@@ -63,6 +67,14 @@ def findings(graph: FlowRunGraph, path: CriticalPath) -> list[Finding]:
             task = None if node is None else str(graph.nodes.at[node, "task_name"])
             found.append(Finding(kind, seconds, seconds / whole, task, node, len(by_node)))
     return sorted(found, key=lambda finding: (-finding.seconds, finding.kind, finding.task or ""))
+
+
+def own_work_s(graph: FlowRunGraph, path: CriticalPath) -> float:
+    """The longest time on the path that is the own work of one task run that calls others; seconds."""
+    containers = graph.nodes.index.isin(graph.nodes["container"].dropna()) & (graph.nodes["kind"] == "task-run")
+    segments = path.segments[path.segments["node"].isin(graph.nodes.index[containers])]
+    own = segments[segments["part"].isin([RUN, FLOW])]
+    return float((own["end"] - own["start"]).dt.total_seconds().groupby(own["node"]).sum().max()) if len(own) else 0.0
 
 
 def best_saving(graph: FlowRunGraph, path: CriticalPath) -> Saving | None:

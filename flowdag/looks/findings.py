@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from flowdag.analysis.attempts import is_one_of_several
 from flowdag.analysis.critical_path import CriticalPath
-from flowdag.analysis.findings import Finding, best_saving, findings
+from flowdag.analysis.findings import Finding, best_saving, findings, own_work_s
 from flowdag.looks.words import duration, html, percent
 from flowdag.model import FlowRunGraph
 
 MOST = 3  # findings: the costliest
 TITLES = {
     "pending": "waiting for a worker or a slot",
+    "subflow": "until a subflow had started",
     "not_submitted": "until the flow called what was ready",
     "retry": "pause before another try",
     "earlier_attempt": "in earlier attempts",
@@ -52,7 +53,10 @@ def _words(finding: Finding, whole: str) -> tuple[str, str, str]:
 def _saving(graph: FlowRunGraph, path: CriticalPath) -> Iterator[tuple[str, str, str]]:
     saving = best_saving(graph, path)
     if saving:
-        remark = ESTIMATE if path.estimate else "no other task would save more"
+        most = "no other task would save more"
+        if own_work_s(graph, path) / 2 > saving.seconds:
+            most = "most of the tasks that call no others"
+        remark = ESTIMATE if path.estimate else most
         yield f"−{duration(saving.seconds)}", f"if <b>{html(saving.label)}</b> took half as long", remark
 
 

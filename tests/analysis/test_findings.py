@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from flowdag.analysis.critical_path import critical_path
-from flowdag.analysis.findings import along, best_saving, findings
+from flowdag.analysis.findings import along, best_saving, findings, own_work_s
 from flowdag.analysis.grouping import ALL, Folding, ancestors, picture
 from flowdag.analysis.path_picture import with_path
 from flowdag.model import FlowRunGraph
@@ -35,6 +35,32 @@ def test_the_costliest_first() -> None:
         ("flow", "publish", 5, 1), ("pending", "transform", 5, 1), ("work", "load", 4, 1),
     ]  # fmt: skip
     assert sum(one.share for one in findings(graph, critical_path(graph))) == pytest.approx(1)
+
+
+def test_most_of_a_wait_is_counted_by_name() -> None:
+    """6 s before two task runs of `score`, 4 s before `rank`; a subflow waits for no worker."""
+    graph = built(
+        Flow(16),
+        Ran("score1", 0, 3, 4),
+        Ran("score2", 4, 7, 8, needs=["score1"]),
+        Ran("rank", 8, 12, 13, needs=["score2"]),
+        Ran("publish", 13, 15, 16, needs=["rank"], subflow=True),
+    )
+    found = [(one.kind, one.task, one.seconds, one.of) for one in findings(graph, critical_path(graph))]
+    assert [one for one in found if one[0] in ("pending", "subflow")] == [
+        ("pending", "score", 10, 3), ("subflow", "publish", 2, 1),
+    ]  # fmt: skip
+
+
+def test_a_task_that_calls_others_may_be_worth_more() -> None:
+    """Half of the 6 s that `orch` works itself are more than half of a leaf's 2 s."""
+    graph = built(
+        Flow(10), Ran("orch", 0, 0, 10), Ran("leaf", 0, 0, 2, inside="orch"), Ran("late", 8, 8, 10, inside="orch")
+    )
+    path = critical_path(graph)
+    saving = best_saving(graph, path)
+    assert saving is not None
+    assert (saving.seconds, own_work_s(graph, path)) == (1, 6)
 
 
 def test_the_task_to_make_faster_first() -> None:
