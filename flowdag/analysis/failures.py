@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,6 +27,7 @@ PREFIX = re.compile(r"(?:Task|Flow) run encountered an exception:?\s*")
 EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Warning|Interrupt|Exit|Failure|Timeout)\b")
 VARYING = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\d+")
 MACHINERY = re.compile(r'  File "[^"]*[/\\\\](?:site|dist)-packages[/\\\\]prefect[/\\\\]')
+PASSED_ON = {"UpstreamTaskError"}  # raised by Prefect where what was needed had failed; others it names otherwise
 LONGEST = 500  # characters of a line
 
 
@@ -88,7 +89,7 @@ def failures(graph: FlowRunGraph, messages: Mapping[str, str | None]) -> Failure
     came = _what_came(links, causes, cause_of, bad, never)
     ends = nodes["end"].array
     found = [_cause(ends[group[0]], group, *kinds, alike) for group, kinds in zip(causes, came, strict=True)]
-    if (own := _of_the_run(graph, bad)) is not None:
+    if (own := _of_the_run(graph, bad, alike)) is not None:
         found.append(own)
     left = never & ~bad & (cause_of < 0)
     return Failures(tuple(found), alike.of(np.flatnonzero(left).tolist()), retried(graph))
@@ -103,6 +104,10 @@ def exception_line(message: str | None) -> str | None:
     named = [line for line in lines if EXCEPTION.match(line)]
     line = (named[-1] if traceback else named[0]) if named else lines[-1] if traceback else lines[0]
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+
+
+def _without_numbers(line: str) -> str:
+    return VARYING.sub("#", line)
 
 
 def without_prefect(message: str) -> str:
@@ -145,8 +150,8 @@ def _links(graph: FlowRunGraph) -> _Links:
 def _cannot_start(graph: FlowRunGraph) -> Flags:
     """What was told never to start, and what waits in a run that is over."""
     nodes = graph.nodes
-    told = (nodes["state_name"] == "NotReady").to_numpy()
-    return told | nodes["state_type"].isin(NOT_STARTED).to_numpy() if graph.run.is_over else told
+    waits = nodes["state_type"].isin(NOT_STARTED).to_numpy()
+    return waits if graph.run.is_over else waits & (nodes["state_name"] == "NotReady").to_numpy()
 
 
 def _ends(nodes: pd.DataFrame) -> Places:
@@ -171,9 +176,14 @@ class _Alike:
         found: dict[tuple[str | None, ...], list[int]] = defaultdict(list)
         for at in sorted(places, key=lambda at: (self._end[at], at)):
             line = self._lines.get(self._ids[at])
-            key = (self._names[at], self._types[at], self._states[at], line and VARYING.sub("#", line))
+            key = (self._names[at], self._types[at], self._states[at], line and _without_numbers(line))
             found[key].append(at)
         return list(found.values())
+
+    def lines(self, places: Iterable[int]) -> set[str | None]:
+        """What they said, without what varies; None if of any that is not known."""
+        found = (self._lines.get(self._ids[at]) for at in places)
+        return {line and _without_numbers(line) for line in found}
 
     def one(self, group: Sequence[int]) -> Alike:
         at = group[0]
@@ -265,14 +275,23 @@ def _cause(
     return Cause(alike.one(group), ended, alike.of(failed), alike.of(around), alike.of(never))
 
 
-def _of_the_run(graph: FlowRunGraph, bad: Flags) -> Cause | None:
-    """The run's own code, where it failed and none of its tasks had (in its last attempt)."""
+def _of_the_run(graph: FlowRunGraph, bad: Flags, alike: _Alike) -> Cause | None:
+    """The run's own code, where none of its tasks failed in its last attempt, or it raised what none of them had."""
     run, nodes = graph.run, graph.nodes
     if run.state_type not in ENDED_BADLY:
         return None
-    own = (nodes["flow_run_id"] == run.id).to_numpy() & nodes["container"].isna().to_numpy()
-    last = nodes["attempt"].to_numpy() == nodes["attempt"].to_numpy()[own].max(initial=0)
-    if (bad & own & last).any():
-        return None
     line = exception_line(run.state_message)
+    own = (nodes["flow_run_id"] == run.id).to_numpy() & nodes["container"].isna().to_numpy()
+    attempts = graph.states.loc[graph.states["flow_run_id"] == run.id, "attempt"]
+    last = nodes["attempt"].to_numpy() == max(attempts.max() if len(attempts) else 0, 1)
+    failed = np.flatnonzero(bad & own & last).tolist()
+    if failed and not (line and _is_of_its_own(line, alike.lines(np.flatnonzero(bad).tolist()))):
+        return None
     return Cause(Alike(run.flow_name, (), run.state_type, run.state_name, line), run.end)
+
+
+def _is_of_its_own(line: str, others: Collection[str | None]) -> bool:
+    """Whether it names an exception that none of the others does, nor Prefect raises for what failed before."""
+    named = EXCEPTION.match(line)
+    is_new = None not in others and _without_numbers(line) not in others
+    return is_new and named is not None and named[0].rpartition(".")[2] not in PASSED_ON

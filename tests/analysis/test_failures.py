@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from flowdag.analysis.failures import Alike, Failures, ended_badly, exception_line, failures, without_prefect
+from flowdag.looks.failures import in_words
 from flowdag.model import FlowRun, FlowRunGraph
 from flowdag.prefect_api.assemble import Raw, assemble
 from tests.hostile import graphs
@@ -192,6 +193,26 @@ def test_the_flows_own_code() -> None:
     assert cause.first == Alike("flow", (), "FAILED", "Failed", "TypeError: no such thing")
     assert told(failures(run_of(task("read", "failed")), {})) == [{"first": "read"}]
     assert failures(run_of(task("read", "ok"), how="ok"), {}) == Failures((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("said", "own"),
+    [
+        ("KeyError: 'mine'", True),
+        ("ValueError: 43 is too much", False),  # the task's own, passed on; numbers may differ
+        ("prefect.exceptions.UpstreamTaskError: a task failed", False),
+        ("UnfinishedRun: Run is in PENDING state, its result is not available.", False),
+        (None, False),
+    ],
+)
+def test_the_flows_own_code_fails_too(said: str | None, own: bool) -> None:
+    """A task's failure was put up with, and then the flow raised something else: both are told."""
+    message = said and f"Flow run encountered an exception: {said}"
+    graph = run_of(task("boom", "failed"), message=message)
+    found = failures(graph, {"boom": "Task run encountered an exception ValueError: 42 is too much"})
+    assert [cause.first.nodes for cause in found.causes] == [("boom",), ()][: 1 + own]
+    assert in_words(found) == "1 task failed" + ". The flow's own code failed too" * own + "."
+    assert len(failures(graph, {}).causes) == 1, "what the task said is not known"
 
 
 def test_what_never_started_for_no_fault_of_a_task() -> None:
