@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from flowdag.analysis.failures import Failures
+import re
+from typing import Final
+
+from flowdag.analysis.failures import Alike, Failures
 from flowdag.analysis.retries import Retried
 from flowdag.looks.words import duration, html
+from flowdag.model import FlowRunGraph
+
+RANDOM_END: Final = re.compile("-[0-9a-f]{3}")
 
 
 def in_words(found: Failures) -> str:
@@ -18,6 +24,17 @@ def in_words(found: Failures) -> str:
     because = f"; because of {'it' if first == 1 else 'them'} {' and '.join(came)}" if came else ""
     own = ". The flow's own code failed too" if any(not cause.first.nodes for cause in found.causes) else ""
     return f"{first:,} task{'' if first == 1 else 's'} failed{' first' * bool(came)}{because}{own}."
+
+
+def called(graph: FlowRunGraph, alike: Alike) -> str:
+    """The name of what ended alike: of one task run its own, of many that of the task.
+
+    What never started may still have the name that Prefect gives at random: the task's and three hexadecimal digits.
+    """
+    first = alike.nodes[0]
+    label, never = str(graph.nodes.at[first, "label"]), bool(graph.nodes["start"].isna()[first])
+    is_random = never and RANDOM_END.fullmatch(label.removeprefix(alike.task_name))
+    return alike.task_name if len(alike.nodes) > 1 or is_random else label
 
 
 def helped(one: Retried) -> str:

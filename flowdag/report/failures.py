@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
 from flowdag.analysis.failures import Alike, Cause, Failures
-from flowdag.looks.failures import helped, in_words
+from flowdag.looks.failures import called, helped, in_words
 from flowdag.looks.words import clock, duration, html
 from flowdag.model import FlowRunGraph
 from flowdag.report.badge import badge
@@ -25,7 +25,7 @@ def failures_section(graph: FlowRunGraph, found: Failures, zone: tzinfo) -> Iter
         yield from _cause(graph, cause, zone)
     if len(found.causes) > MOST:
         yield f"<p class=note>And {len(found.causes) - MOST:,} more, which are left out here.</p>"
-    yield from _came("Never started, as the run had ended before", found.never)
+    yield from _came(graph, "Never started, as the run had ended before", found.never)
     good = [one for one in found.retried if one.state_type == "COMPLETED"]
     if good:
         yield f"<ul>{''.join(f'<li>{helped(one)}</li>' for one in good[:MOST])}</ul>"
@@ -35,7 +35,7 @@ def _cause(graph: FlowRunGraph, cause: Cause, zone: tzinfo) -> Iterator[str]:
     first, run = cause.first, graph.run
     many = f" × {len(first.nodes):,}" if len(first.nodes) > 1 else ""
     whose = (
-        f"<b>{html(_name(graph, first))}</b>{many}" if first.nodes else f"<b>{html(run.flow_name)}</b>, its own code"
+        f"<b>{html(called(graph, first))}</b>{many}" if first.nodes else f"<b>{html(run.flow_name)}</b>, its own code"
     )
     at = ""
     if cause.at:
@@ -44,20 +44,18 @@ def _cause(graph: FlowRunGraph, cause: Cause, zone: tzinfo) -> Iterator[str]:
     yield f"<div class=cause>{badge(first.state_type, first.state_name)} {whose}<span class=note>{at}</span>"
     if first.line:
         yield f"<pre>{html(first.line)}</pre>"
-    yield from _came("Failed because of it", cause.failed)
-    yield from _came("Failed around it", cause.around)
-    yield from _came("Never started because of it", cause.never)
+    yield from _came(graph, "Failed because of it", cause.failed)
+    yield from _came(graph, "Failed around it", cause.around)
+    yield from _came(graph, "Never started because of it", cause.never)
     yield "</div>"
 
 
-def _name(graph: FlowRunGraph, alike: Alike) -> str:
-    return str(graph.nodes.at[alike.nodes[0], "label"]) if len(alike.nodes) == 1 else alike.task_name
-
-
-def _came(title: str, many: Sequence[Alike]) -> Iterator[str]:
+def _came(graph: FlowRunGraph, title: str, many: Sequence[Alike]) -> Iterator[str]:
     if not many:
         return
     count = sum(len(alike.nodes) for alike in many)
-    names = [html(alike.task_name) + (f" × {len(alike.nodes):,}" if len(alike.nodes) > 1 else "") for alike in many]
+    names = [
+        html(called(graph, alike)) + (f" × {len(alike.nodes):,}" if len(alike.nodes) > 1 else "") for alike in many
+    ]
     more = f" and {len(names) - NAMES:,} other names" if len(names) > NAMES else ""
     yield f"<p>{title} ({count:,}): {', '.join(names[:NAMES])}{more}</p>"

@@ -12,7 +12,7 @@ from flowdag import cache
 from flowdag.analysis.attempts import attempts
 from flowdag.analysis.failures import Alike, Cause, Failures, without_prefect
 from flowdag.analysis.retries import Retried
-from flowdag.looks.failures import helped, in_words
+from flowdag.looks.failures import called, helped, in_words
 from flowdag.looks.states import sign
 from flowdag.looks.words import duration, html, shorten
 from flowdag.model import FlowRunGraph
@@ -134,12 +134,9 @@ def _when(page: _Page, cause: Cause) -> str:
 
 def _name(page: _Page, alike: Alike, key: str) -> None:
     """A button that chooses what failed, or the first of many."""
-    nodes = page.graph.nodes
     count = len(alike.nodes)
-    first = nodes.loc[alike.nodes[0]]  # what never started has a name at random
-    name = str(first["label"]) if count == 1 and pd.notna(first["start"]) else alike.task_name
     st.button(
-        f"**{plain(shorten(name, LONGEST))}**" + (f" × {count:,}" if count > 1 else ""),
+        f"**{plain(shorten(called(page.graph, alike), LONGEST))}**" + (f" × {count:,}" if count > 1 else ""),
         key=key,
         type="tertiary",
         on_click=state.choose,
