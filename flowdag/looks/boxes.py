@@ -102,7 +102,7 @@ def _share(name: str, paint: Paint) -> str:
 def _figures(box: Mapping[str, Any], worst: Look, share: str) -> str:
     """How many, how long, its share of the path; of what has not started, just that, or that it never will."""
     if box["kind"] == "group":
-        return f"× {box['count']:,}{_remarkable(box['mix'])}{share}\n{_spread(box)}"
+        return f"× {box['count']:,}{_remarkable(box['mix'], brief=bool(share))}{share}\n{_spread(box)}"
     if box["inside"]:
         failed = f"{box['inside_failures']:,} of " if box["inside_failures"] else ""
         return f"{failed}{box['inside']:,} {'failed' if failed else 'inside'}, {duration(box['run_s'])}{share}"
@@ -111,14 +111,14 @@ def _figures(box: Mapping[str, Any], worst: Look, share: str) -> str:
     return ("cached, " if box["state_name"] == "Cached" else "") + duration(box["run_s"]) + share
 
 
-def _remarkable(mix: Mix) -> str:
-    """The worst state of a group if there is more to say than that all went well: ", 3 failed"."""
+def _remarkable(mix: Mix, *, brief: bool) -> str:
+    """The worst state of a group if there is more to say than that all went well: ", 3 failed"; `brief`: ", 3 ✗"."""
     if {state for state, _, _ in mix} == {"COMPLETED"}:
         return ""
     state_type, state_name, _ = mix[0]
-    word = look(state_type, state_name).word
-    count = sum(n for kind, name, n in mix if look(kind, name).word == word)
-    return f", {'all' if len(mix) == 1 else f'{count:,}'} {word.lower()}"
+    worst = look(state_type, state_name)
+    count = sum(n for kind, name, n in mix if look(kind, name).word == worst.word)
+    return f", {'all' if len(mix) == 1 else f'{count:,}'} {worst.sign if brief else worst.word.lower()}"
 
 
 def _spread(box: Mapping[str, Any]) -> str:
