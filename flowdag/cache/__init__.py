@@ -8,7 +8,7 @@ the scope gate (`graphs.gate`) here, so that no page can forget it.
 from flowdag.cache.compare import Compared, compared, good_runs, profile
 from flowdag.cache.connection import tenants
 from flowdag.cache.drawings import critical_path, drawing, drawing_of_now, timings
-from flowdag.cache.failures import failures, lines_of_failure
+from flowdag.cache.failures import failed_first, failures, lines_of_failure
 from flowdag.cache.graphs import flow_run, look
 from flowdag.cache.logs import (
     Asked,
@@ -45,6 +45,7 @@ __all__ = [
     "deployment_names",
     "drawing",
     "drawing_of_now",
+    "failed_first",
     "failures",
     "first_error",
     "flow_names",

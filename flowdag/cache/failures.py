@@ -25,6 +25,15 @@ def failures(tenant_id: str, run_id: str, as_of: datetime, _graph: FlowRunGraph)
     return analysis.failures(_graph, _messages(tenant_id, run_id, bad))
 
 
+@st.cache_resource(ttl=DAY, max_entries=100, show_spinner=False)
+def failed_first(
+    tenant_id: str, run_id: str, as_of: datetime, attempt: int | None, _graph: FlowRunGraph
+) -> analysis.Failures:
+    """What failed in the run's graph read at `as_of`, or in one attempt, without asking for what it said."""
+    del tenant_id, run_id, as_of, attempt
+    return analysis.failures(_graph, {})
+
+
 def _messages(tenant_id: str, run_id: str, bad: pd.DataFrame) -> dict[str, str | None]:
     """What they said when they ended; of a run that goes on only the new ones are asked for."""
     known = _known(tenant_id, run_id)

@@ -1,4 +1,4 @@
-"""What the critical path says of a run, in words."""
+"""What the critical path says of a run, in words, and first of all what failed in it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 from flowdag.analysis.attempts import is_one_of_several
 from flowdag.analysis.critical_path import CriticalPath
+from flowdag.analysis.failures import Failures
 from flowdag.analysis.findings import Finding, best_saving, findings, own_work_s
+from flowdag.looks.failures import called, in_words
+from flowdag.looks.states import look
 from flowdag.looks.words import duration, html, percent
 from flowdag.model import FlowRunGraph
 
-MOST = 3  # findings: the costliest
+MOST = 4  # tiles: findings, the costliest, beside what failed and what would save most
 TITLES = {
     "pending": "waiting for a worker or a slot",
     "subflow": "until a subflow had started",
@@ -23,12 +26,23 @@ OF = ("retry", "earlier_attempt", "paused")  # what a task itself went through; 
 ESTIMATE = "an estimate: who gets a free worker cannot be told"
 
 
-def tiles(graph: FlowRunGraph, path: CriticalPath) -> str:
-    """What made most of the run, and what would make it shorter; HTML, empty where there is nothing to say."""
-    whole = whole_of(graph)
-    found = [_tile(*_words(finding, whole)) for finding in findings(graph, path)[:MOST]]
-    found += [_tile(*words) for words in _saving(graph, path)]
+def tiles(graph: FlowRunGraph, path: CriticalPath, failed: Failures) -> str:
+    """What failed first, what made most of the run, and what would make it shorter; HTML, empty if that is nothing."""
+    first, last = list(_failed(graph, failed)), list(_saving(graph, path))
+    whole, room = whole_of(graph), MOST - 1 - len(first)
+    between = [_words(finding, whole) for finding in findings(graph, path)[:room]]
+    found = [_tile(*words) for words in (*first, *between, *last)]
     return f'<div class="fd-tiles">{"".join(found)}</div>' if found else ""
+
+
+def _failed(graph: FlowRunGraph, failed: Failures) -> Iterator[tuple[str, str, str]]:
+    """Of a run that has not completed, who failed first."""
+    if graph.run.state_type == "COMPLETED" or not failed.causes:
+        return
+    first = failed.causes[0].first
+    who = f"<b>{html(called(graph, first))}</b>" if first.nodes else "the flow’s own code"
+    shown = look(first.state_type, first.state_name)
+    yield shown.sign, f"{who} {shown.word.lower()} first", html(in_words(failed))
 
 
 def whole_of(graph: FlowRunGraph) -> str:

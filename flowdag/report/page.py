@@ -55,7 +55,7 @@ def report(told: Told) -> str:
     body = "".join(
         [
             *_head(told),
-            findings.tiles(graph, path),
+            findings.tiles(graph, path, told.failures),
             *failures_section(graph, told.failures, told.zone),
             *(_pictures(told, path) if len(graph.nodes) else ()),
             *task_names(graph, path),

@@ -8,15 +8,16 @@ import pandas as pd
 import streamlit as st
 
 from flowdag.analysis.critical_path import CriticalPath
+from flowdag.analysis.failures import Failures
 from flowdag.looks import findings
 from flowdag.looks.findings import ESTIMATE
 from flowdag.looks.words import duration, percent
 from flowdag.model import FlowRunGraph
 
 
-def tiles(graph: FlowRunGraph, path: CriticalPath) -> None:
-    """What made most of the run, and what would make it shorter."""
-    if said := findings.tiles(graph, path):
+def tiles(graph: FlowRunGraph, path: CriticalPath, failed: Failures) -> None:
+    """What failed first, what made most of the run, and what would make it shorter."""
+    if said := findings.tiles(graph, path, failed):
         st.html(said)
 
 

@@ -70,9 +70,10 @@ def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> tuple[See
     view = View(chosen.direction, state.folding(), chosen.wanted, trace, chosen.hide)
     key = f"dag-{tenant_id}-{graph.run.id}-{chosen.attempt}-{chosen.direction}-{st.session_state.get('fitted', 0)}"
     drawing = live.drawing(key, tenant_id, graph, chosen.attempt, view, settled=shown.next_due is None)
-    path = cache.critical_path(tenant_id, graph.run.id, graph.as_of, chosen.attempt, graph)
+    asked = (tenant_id, graph.run.id, graph.as_of, chosen.attempt)
+    path = cache.critical_path(*asked, graph)
     with places.top:
-        insights.tiles(graph, path)
+        insights.tiles(graph, path, cache.failed_first(*asked, graph))
     before = runs_before(tenant_id, graph, chosen.attempt)
     layout = held_in_place(key, drawing)
     picked = selected(graph, drawing.picture)
