@@ -25,6 +25,7 @@ from flowdag.looks.timeline_marks import LABELS, in_sight
 from flowdag.model import FlowRunGraph
 from flowdag.report import Told, graph_svg, report, svg, timeline_svg, whole_timeline
 from flowdag.report.timeline_svg import MARGIN, WIDTH
+from flowdag.ui.timeline_chart import timeline_chart
 from tests.built import Flow, Ran, built
 from tests.hostile import graphs
 from tests.test_export_diagrams import EVIL, named, nested
@@ -210,3 +211,12 @@ def test_colours_are_told_below_a_picture_and_wrap() -> None:
     lines = {float(element.get("y") or 0) for element in said}
     assert len(lines) > 2
     assert all(100 < y < float(picture.get("height") or 0) - 5 for y in lines)
+
+
+def test_a_stretch_in_which_nothing_lies_is_drawn_too() -> None:
+    graph = built(Flow(40), Ran("load", 0, 0, 10), Ran("send", 30, 30, 40))
+    scene, _ = whole_timeline(graph, critical_path(graph), UTC, dark=False)
+    empty = replace(scene, axis=time_axis(15, 20), shown=in_sight(scene.timeline, scene.rows, (15.0, 20.0)))
+    assert empty.shown.empty
+    assert [text for text in texts(Xml.fromstring(timeline_svg(graph, empty))) if "s" in text][:2] == ["15 s", "16 s"]
+    assert timeline_chart(graph, empty).looks == ()

@@ -134,7 +134,7 @@ def row_marks(scene: Scene, place: dict[str, Place]) -> pd.DataFrame:
             "name": [clean(label) for label in shown["label"]],
             "what": [_told(fact) for fact in shown.itertuples()],
         }
-    )
+    ).astype({"text": "object", "name": "object", "what": "object"})  # also where no row is in sight
 
 
 def _text(row: str, fact: pd.Series, opened: set[str], pixels: float) -> str:

@@ -59,7 +59,7 @@ def test_among_the_lines(page: Page, app_url: str, samples: Samples, tmp_path: P
     main(page).get_by_role("button", name="Load 500 earlier").click()
     until(page, lambda: lines(page).count() > 310, "earlier lines")
     assert lines(page).last.inner_text() == last
-    expect(main(page)).to_contain_text("lines, which are all")
+    expect(main(page)).to_contain_text("lines: all there are")
 
     main(page).get_by_placeholder("Words of a line").fill("FLOW beginning")
     main(page).get_by_placeholder("Words of a line").press("Enter")

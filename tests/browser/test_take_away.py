@@ -44,7 +44,7 @@ def test_a_report_opens_offline(theme: str, browser: Browser, report: tuple[Path
     expect(page.locator("h1")).to_contain_text("✗ Failed")
     expect(page.locator("h1")).to_contain_text(name)
     assert page.locator(".fd-tiles > div").first.text_content() == finding
-    expect(page.get_by_text("1 task failed first; because of it")).to_be_visible()
+    expect(page.get_by_text("1 task failed first; because of it")).to_have_count(2)  # in a tile, and above the causes
     expect(page.locator("pre").first).to_contain_text("ValueError: Region east")
     expect(page.locator("svg:visible")).to_have_count(2)
     expect(page.locator("svg:visible").first).to_contain_text("convert")
