@@ -65,6 +65,7 @@ def test_back_in_the_browser(page: Page, app_url: str, samples: Samples) -> None
     until(page, lambda: "run" in query(page), "the address keeps the choice")
     while "/runs" in page.url:  # the choice that is written back into the address may be a step of its own
         page.go_back()
+        page.wait_for_timeout(500)  # a second step while the page follows the first may be lost to Streamlit
         settle(page)
     graph(page)
     expect(picked(page, "Run")).to_have_value(re.compile("✓ acme nightly"))
