@@ -13,7 +13,6 @@ from flowdag.model import FlowRunGraph
 from flowdag.ui import state, tables
 from flowdag.ui.usual import Compared, with_history
 
-HEIGHT = 268
 BY_NAME = "By task name"
 LIFTED = "flowdag-lifted"
 SMALL = 1000  # rows: a table of more is not put in another order at every click, as it would be sent anew
@@ -34,7 +33,7 @@ def timings(
     if names.open:
         with names:
             told, columns = with_history(by_name, before)
-            tables.plain(told, columns, key="task-names", height=HEIGHT)
+            tables.plain(told, columns, key="task-names", height="stretch")
             tables.csv_button(by_name, f"{graph.run.name}-task-names", key="task-names-csv")
         return
     with runs:
@@ -55,14 +54,14 @@ def lift(box: str) -> None:
 
 def _task_runs(rows: pd.DataFrame, picture: Picture, selected: str | None) -> None:
     if len(rows) > LARGE:
-        tables.plain(rows, tables.TASK_RUN_COLUMNS, key="all-task-runs", height=HEIGHT, lazy=True)
+        tables.plain(rows, tables.TASK_RUN_COLUMNS, key="all-task-runs", height="stretch", lazy=True)
         st.caption(f"{len(rows):,} rows. To choose a task here, find or filter fewer than {LARGE:,}.")
         return
     lifted = st.session_state.setdefault(LIFTED, selected)
     shown = _lifted(rows, picture, lifted) if len(rows) <= SMALL else rows
     position = shown.index[shown["id"] == selected]
     tables.selectable(
-        shown, tables.TASK_RUN_COLUMNS, key="task-runs", height=HEIGHT,
+        shown, tables.TASK_RUN_COLUMNS, key="task-runs", height="stretch",
         selected=int(position[0]) if len(position) else None,
         on_select=lambda row: state.choose(task=None if row is None else str(shown.at[row, "id"])),
     )  # fmt: skip

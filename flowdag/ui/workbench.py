@@ -25,6 +25,7 @@ from flowdag.ui.chosen import Seen, chosen_details, selected
 from flowdag.ui.controls import Chosen, pick_trace, pick_view
 from flowdag.ui.dag import dag
 from flowdag.ui.folding import all_button, boxes_of, fit_button, fold_buttons, held_in_place
+from flowdag.ui.frame import set_height
 from flowdag.ui.legend import legend, shade
 from flowdag.ui.take_away import keep_picture
 from flowdag.ui.theme import is_dark
@@ -76,6 +77,7 @@ def _graph_and_tables(tenant_id: str, shown: Shown, places: Places) -> tuple[See
         insights.tiles(graph, path, cache.failed_first(*asked, graph))
     before = runs_before(tenant_id, graph, chosen.attempt)
     layout = held_in_place(key, drawing)
+    set_height(key, layout)
     picked = selected(graph, drawing.picture)
     with row:
         all_button(key, drawing.picture, graph)

@@ -104,6 +104,20 @@ def choose(page: Page, label: str, option: str | re.Pattern[str]) -> None:
     close_box(page)  # where several can be chosen it stays open
 
 
+def click_within(page: Page, element: Locator, right: float, down: float) -> None:
+    """Click a spot of the element, given in pixels from its corner; the page is scrolled if it is out of sight."""
+    for _ in range(2):
+        box, size = element.bounding_box(), page.viewport_size
+        assert box
+        assert size
+        at = box["y"] + down
+        if 100 <= at <= size["height"] - 20:
+            break
+        main(page).evaluate("(main, by) => main.scrollBy(0, by)", at - size["height"] / 2)
+        page.wait_for_timeout(200)
+    page.mouse.click(box["x"] + right, at)
+
+
 # The graph
 
 
@@ -160,9 +174,7 @@ def click_task(page: Page, name: str, whole_name: str | None = None) -> None:
         frame = graph(page)
         node = drawn(frame)[name]["id"]
         spot = frame.evaluate("id => __net.canvasToDOM(__net.getPositions([id])[id])", node)
-        box = page.locator(IFRAME).bounding_box()
-        assert box
-        page.mouse.click(box["x"] + spot["x"], box["y"] + spot["y"])
+        click_within(page, page.locator(IFRAME), spot["x"], spot["y"])
 
     _again_if_lost(click, lambda: shows(page, whole_name or name))
     settle(page)
@@ -198,6 +210,4 @@ def selected_row(page: Page) -> Locator:
 def click_row(page: Page, text: str) -> None:
     """Tick the row of the lowest table that has this cell."""
     row = row_of(page, text)
-    box = page.locator(TABLE).last.locator("canvas").first.bounding_box()
-    assert box
-    page.mouse.click(box["x"] + 12, box["y"] + (row + 1.5) * ROW_HEIGHT)
+    click_within(page, page.locator(TABLE).last.locator("canvas").first, 12, (row + 1.5) * ROW_HEIGHT)

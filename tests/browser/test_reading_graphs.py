@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.driving import drawn, graph, main, query, settle, shows, until, visit
+from tests.browser.driving import click_task, drawn, graph, main, query, settle, shows, until, view, visit
 from tests.samples import Samples
 
 REGIONS = ("north", "east", "south", "west")
@@ -36,6 +36,15 @@ def test_unfold_all_and_fold_all(page: Page, app_url: str, samples: Samples) -> 
     page.get_by_role("button", name="Fold all").click()
     until(page, lambda: "extract" in boxes(page), "the groups again")
     until(page, lambda: "open" not in query(page), "the address says nothing of it")
+
+
+def test_a_deep_graph_is_tall_enough_to_be_read(page: Page, app_url: str, samples: Samples) -> None:
+    """Fourteen layers on a small screen: words of 14 px are at least 8 px high; they were 4.6 px in a frame of one screen."""
+    page.set_viewport_size({"width": 1280, "height": 800})
+    visit(page, app_url, tenant="acme", run=samples.runs["nightly"])
+    zoom, *_ = view(graph(page))
+    assert zoom > 8 / 14
+    click_task(page, "final-report")  # the last one, below the screen
 
 
 def test_a_group_says_how_many_how_long_and_in_which_states(page: Page, app_url: str, samples: Samples) -> None:
