@@ -99,7 +99,8 @@ def _rests(graph: FlowRunGraph, times: Schedule) -> dict[int, list[Rest]]:
     """When nodes rested: tasks between two tries, flow runs between two attempts and while they were paused."""
     found: dict[int, list[Rest]] = {}
     tries, states = graph.tries, graph.states
-    again = tries[tries["node"].isin(tries["node"][tries["try"] > 1]) & ~tries["node"].isin(states["flow_run_id"])]
+    more = (tries["try"] > 1) | (tries["state_name"] == "AwaitingRetry")
+    again = tries[tries["node"].isin(tries["node"][more]) & ~tries["node"].isin(states["flow_run_id"])]
     ended: dict[str, int] = {}
     for node, start, end in zip(again["node"], *_micro(again), strict=True):
         if node in ended and start > ended[node]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -45,14 +46,18 @@ def states_table(run: FlowRun, nodes: Nodes, histories: Mapping[str, Sequence[St
 
 
 def _spans(flow_run: str, states: Sequence[State]) -> Iterator[_Span]:
-    """Each state until the next, from the first begin on; what is neither running nor paused is of no attempt."""
+    """Each state until the next, from the first begin on; what is neither running nor paused is of no attempt.
+
+    A failure lasts until somebody has the run tried again; that which the run ended with is left out.
+    """
     begun = {id(state) for state in begins(states)}
-    ends = [*(state.at for state in states), NOT_YET][1:]
     attempt = 0
-    for state, end in zip(states, ends, strict=True):
+    for state, after in zip_longest(states, states[1:]):
         attempt += id(state) in begun
-        if attempt and state.type not in TERMINAL:
-            between = state.type in ("SCHEDULED", "PENDING") and state.name != "Resuming"
+        is_over = state.type in TERMINAL
+        if attempt and not (is_over and (after is None or after.type in TERMINAL)):
+            between = is_over or (state.type in ("SCHEDULED", "PENDING") and state.name != "Resuming")
+            end = after.at if after else NOT_YET
             yield _Span(flow_run, 0 if between else attempt, state.type, state.name, state.at, end)
 
 

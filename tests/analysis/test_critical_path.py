@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from flowdag.analysis.attempts import of_attempt
 from flowdag.analysis.critical_path import PARTS, CriticalPath, critical_path
-from flowdag.model import FlowRunGraph
-from tests.built import Flow, Ran, built
+from flowdag.analysis.retries import retried as retried_in
+from flowdag.model import FlowRun, FlowRunGraph
+from flowdag.prefect_api.assemble import Raw, assemble
+from tests.built import RUN, Flow, Ran, _row, at, built, said
 from tests.hostile import BEGIN, dags, graphs
 
 Piece = tuple[str | None, str, float, float]
@@ -295,6 +297,34 @@ def test_earlier_attempts() -> None:
     assert pieces(critical_path(retried())) == [
         (None, "earlier_attempt", 0, 6), (None, "retry", 6, 10), (None, "flow", 10, 11), ("a2", "pending", 11, 12),
         ("a2", "run", 12, 18), (None, "flow", 18, 20),
+    ]  # fmt: skip
+
+
+def test_a_failed_run_that_is_tried_again_much_later() -> None:
+    """It failed at 5 s, and somebody pressed Retry after an hour: that hour was no attempt."""
+    states = [(0, "RUNNING", "Running"), (5, "FAILED", "Failed"), (3600, "SCHEDULED", "AwaitingRetry")]
+    states += [(3602, "RUNNING", "Retrying"), (3610, "COMPLETED", "Completed")]
+    graph = built(
+        Flow(3610, states=states),
+        Ran("a1", 0, 0, 5, state="FAILED"), Ran("a2", 3602, 3602, 3610, attempt=2), as_of=4000,
+    )  # fmt: skip
+    path = critical_path(graph)
+    assert pieces(path) == [
+        (None, "earlier_attempt", 0, 5), (None, "retry", 5, 3602), ("a2", "run", 3602, 3610)
+    ]  # fmt: skip
+    (again,) = retried_in(graph)
+    assert again.pause_s == 3597
+
+
+def test_a_task_that_waits_for_its_first_retry_does_not_work() -> None:
+    """It worked from 2 to 5 s; its next try has not begun."""
+    row = _row(Ran("a", 1, 2, None, state="SCHEDULED"), set()) | {"state_name": "AwaitingRetry", "total_run_time": 3.0}
+    told = [(1, "PENDING", "Pending"), (2, "RUNNING", "Running"), (5, "SCHEDULED", "AwaitingRetry")]
+    history = {"a": [{"type": kind, "name": name, "timestamp": said(when)} for when, kind, name in told]}
+    run = FlowRun(RUN, "run", "f", "flow", "RUNNING", "Running", start=at(0), attempts=1)
+    path = critical_path(assemble(Raw(run, [], [row], {}, history), BEGIN + timedelta(seconds=300)))
+    assert pieces(path) == [
+        (None, "flow", 0, 1), ("a", "pending", 1, 2), ("a", "run", 2, 5), ("a", "retry", 5, 300)
     ]  # fmt: skip
 
 
