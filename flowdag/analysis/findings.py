@@ -25,7 +25,8 @@ class Finding:
 
     kind: `work` of tasks, `subflow` for what is pending before a subflow starts, else the part of the path.
 
-    task: the task name, of `work`; of `flow` the subflow's; else that with most of the part; None for the run itself.
+    task: the task name, of `work`; of `flow` the subflow's; else that with most of the part; None for the run itself,
+        and where that has more of the part than any task.
     node: the task run or subflow of that name with most of it. of: how many task runs have a part in it.
     """
 
@@ -57,13 +58,15 @@ def findings(graph: FlowRunGraph, path: CriticalPath) -> list[Finding]:
     parts = segments["part"].map({**PARTS, RUN: "work"})
     calls = segments["node"].map(graph.nodes["kind"]) == "flow-run"
     parts = parts.mask((parts == "pending") & calls, "subflow")  # for no slot: Prefect sets up its run
+    parts = parts.mask((parts == "work") & segments["node"].isna(), "flow")  # a run without tasks
     found = []
     for key, rows in length.groupby([parts, names.where(parts.isin(["work", "flow"]), "")]):
         kind, seconds = cast(tuple[Kind, str], key)[0], float(rows.sum())
         if seconds >= WORTH_SAYING * whole:
             by_node = rows.groupby(segments["node"]).sum()
             by_name = by_node.groupby(graph.nodes["task_name"].reindex(by_node.index)).transform("sum")
-            node = str(by_node[by_name == by_name.max()].idxmax()) if len(by_node) else None
+            most = float(by_name.max()) if len(by_node) else 0.0
+            node = str(by_node[by_name == most].idxmax()) if most > seconds - float(by_node.sum()) else None
             task = None if node is None else str(graph.nodes.at[node, "task_name"])
             found.append(Finding(kind, seconds, seconds / whole, task, node, len(by_node)))
     return sorted(found, key=lambda finding: (-finding.seconds, finding.kind, finding.task or ""))

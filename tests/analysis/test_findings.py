@@ -52,6 +52,24 @@ def test_most_of_a_wait_is_counted_by_name() -> None:
     ]  # fmt: skip
 
 
+def test_the_runs_own_part_may_be_the_most() -> None:
+    """It waited 30 s before its second attempt, one of its tasks 5 s before another try."""
+    states = [(0, "RUNNING", "Running"), (10, "SCHEDULED", "AwaitingRetry"), (40, "RUNNING", "Retrying")]
+    graph = built(
+        Flow(60, states=[*states, (60, "COMPLETED", "Completed")]),
+        Ran("a", 0, 0, 10, state="FAILED"),
+        Ran("b", 40, 40, 60, attempt=2, tries=[(40, 45), (50, 60)]),
+    )
+    found = {one.kind: (one.task, one.seconds) for one in findings(graph, critical_path(graph))}
+    assert found == {"work": ("b", 15), "retry": (None, 35), "earlier_attempt": (None, 10)}
+
+
+def test_a_run_without_tasks_is_its_own_code() -> None:
+    graph = built(Flow(10))
+    (only,) = findings(graph, critical_path(graph))
+    assert (only.kind, only.task, only.seconds) == ("flow", None, 10)
+
+
 def test_a_task_that_calls_others_may_be_worth_more() -> None:
     """Half of the 6 s that `orch` works itself are more than half of a leaf's 2 s."""
     graph = built(
