@@ -14,11 +14,11 @@ more than twice as much.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
+from flowdag.analysis.attempts import is_one_of_several, of_attempt
 from flowdag.analysis.usual import AT_LEAST, History
 from flowdag.model import FlowRunGraph, seconds
 
@@ -40,14 +40,21 @@ class TimeLeft:
 
 
 def time_left(graph: FlowRunGraph, before: History) -> TimeLeft | None:
-    """How long the run will go on after `as_of`; None unless it is running."""
+    """How long the run will go on after `as_of`; None unless it is running, and for an attempt before its last.
+
+    A run that was tried again has got as far as its last attempt has: what the others did is done anew.
+    """
     run, runs = graph.run, len(before.runs)
     if run.is_over or run.start is None or run.state_type != "RUNNING":
         return None
+    number, began = _last_attempt(graph)
+    if number < run.attempts and is_one_of_several(graph):
+        return None
     if runs < AT_LEAST:
         return TimeLeft(np.nan, np.nan, np.nan, runs, runs)
-    reached_s = (graph.as_of - run.start).total_seconds()
-    ended, rest = _ended(graph.nodes, run.start), before.runs["wall_s"].to_numpy()
+    reached_s = (graph.as_of - began).total_seconds()
+    nodes = of_attempt(graph, number).nodes if number > 1 else graph.nodes
+    ended, rest = _ended(nodes, began), before.runs["wall_s"].to_numpy()
     if before.read >= AT_LEAST and len(ended):
         rest = rest[: before.read] - _as_far(ended["task_name"].value_counts(), before)
         reached_s -= float(ended["end_s"].max())
@@ -58,8 +65,19 @@ def time_left(graph: FlowRunGraph, before: History) -> TimeLeft | None:
     return TimeLeft(median, low, high, len(rest), runs)
 
 
-def _ended(nodes: pd.DataFrame, began: datetime) -> pd.DataFrame:
-    """What has ended: task names, and seconds from the run's start to the end."""
+def _last_attempt(graph: FlowRunGraph) -> tuple[int, pd.Timestamp]:
+    """The number of the last attempt, and when it began (UTC)."""
+    states = graph.states
+    own = states[(states["flow_run_id"] == graph.run.id) & (states["attempt"] > 0)]
+    number = int(own["attempt"].max()) if len(own) else 1
+    start = (
+        own.loc[own["attempt"] == number, "start"].min() if len(own) else pd.Timestamp(graph.run.start or graph.as_of)
+    )
+    return number, start
+
+
+def _ended(nodes: pd.DataFrame, began: pd.Timestamp) -> pd.DataFrame:
+    """What has ended: task names, and seconds from the attempt's start to the end."""
     done = nodes[nodes["end"].notna()]
     return pd.DataFrame({"task_name": done["task_name"], "end_s": seconds(done["end"] - began).clip(lower=0)})
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from flowdag.analysis.attempts import of_attempt
 from flowdag.analysis.time_left import TimeLeft, time_left
 from flowdag.analysis.usual import History, history
 from flowdag.model import FlowRunGraph
@@ -74,6 +75,22 @@ def test_before_anything_has_ended_the_total_durations_tell() -> None:
 def test_without_the_tasks_of_the_earlier_runs_the_total_durations_tell() -> None:
     found = estimate(running(two_steps(12, 60), 17), earlier(TEN, read=0))
     assert (found.median_s, found.n) == (pytest.approx(48), 10)
+
+
+def test_what_was_done_in_an_earlier_attempt_is_done_anew() -> None:
+    """The first attempt failed in the second step; in the next one the first took 12 s, and the second ran for 5 s."""
+    states = [(0, "RUNNING", "Running"), (30, "SCHEDULED", "AwaitingRetry"), (40, "RUNNING", "Retrying")]
+    graph = built(
+        Flow(None, "RUNNING", states=states),
+        Ran("a0", 0, 0, 12),
+        Ran("b1", 12, 12, 30, state="FAILED"),
+        Ran("a2", 40, 40, 52, attempt=2),
+        Ran("b3", 52, 52, None, attempt=2, state="RUNNING"),
+        as_of=57,
+    )
+    assert estimate(graph, earlier(TEN)) == estimate(running(two_steps(12, 60), 17), earlier(TEN))
+    assert time_left(of_attempt(graph, 1), earlier(TEN)) is None
+    assert time_left(of_attempt(graph, 2), earlier(TEN)) == estimate(graph, earlier(TEN))
 
 
 def test_too_little_to_tell() -> None:
