@@ -96,7 +96,7 @@ def usual(graph: FlowRunGraph, before: History) -> Usual:
         work=work,
         wait=wait,
         by_place=by_place,
-        names=_of_names(tasks, before),
+        names=_of_names(tasks, before, all_called=done),
         runs=len(runs),
         read=before.read,
     )
@@ -144,8 +144,7 @@ def standings(
     outside = np.where(mad > 0, away > MADS * TO_SIGMA * mad, beyond)
     unusual = outside & (away > SHARE * median) & (away > SECONDS)
     flag = np.where(unusual, np.where(values > median, LONGER, SHORTER), USUAL).astype("object")
-    flag[(flag == SHORTER) & ~can_be_shorter] = USUAL
-    flag[~enough[group] | np.isnan(values)] = None
+    flag[~enough[group] | np.isnan(values) | ((flag == SHORTER) & ~can_be_shorter)] = None
     n = of["n"].to_numpy()
     return pd.DataFrame(
         {
@@ -254,16 +253,17 @@ def _enough(group: Array, run: Array, groups: int) -> Array:
     return np.bincount(pairs // width, minlength=groups) >= AT_LEAST
 
 
-def _of_names(tasks: pd.DataFrame, before: History) -> pd.DataFrame:
-    """One row a task name of the run: see `Usual`."""
+def _of_names(tasks: pd.DataFrame, before: History, *, all_called: bool) -> pd.DataFrame:
+    """One row a task name of the run: see `Usual`. all_called: the run will call no more tasks than it has."""
     now, then = _totals(tasks).reset_index("run", drop=True), _totals(before.tasks).dropna()
     then = then[then.index.get_level_values("task_name").isin(now.index)]
     group = np.arange(len(now))
     other_group = now.index.get_indexer(then.index.get_level_values("task_name"))
     enough = np.bincount(other_group, minlength=len(now)) >= AT_LEAST
+    done = now["completed"].to_numpy()
     total, each = (
-        standings(now[part].to_numpy(), group, then[part].to_numpy(), other_group, enough, now["completed"].to_numpy())
-        for part in ("total", "each")
+        standings(now[part].to_numpy(), group, then[part].to_numpy(), other_group, enough, can_be_shorter)
+        for part, can_be_shorter in (("total", done & all_called), ("each", done))
     )
     order = np.lexsort((-then.index.get_level_values("run"), other_group))  # the latest run comes first in `before`
     ends = np.bincount(other_group, minlength=len(now)).cumsum()

@@ -69,8 +69,9 @@ def range_left(left: TimeLeft) -> str:
     low, high = _about(left.low_s), _about(left.high_s)
     if low == high:
         return f"{_about(left.median_s)} left"
-    if low.split()[1:] == high.split()[1:]:
-        low = low.split()[0]
+    number, *unit = low.split()
+    if len(unit) == 1 and unit == high.split()[1:]:
+        low = number
     return f"{_about(left.median_s)} left ({low} to {high})"
 
 

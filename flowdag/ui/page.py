@@ -50,13 +50,15 @@ def _latest(
             header.say_why_empty(shown.graph)
         else:
             show(shown)
-        if flag != short(compared(tenant_id, shown.graph, None)):  # what it is made of has come in between
+        if flag != short(
+            shown.graph.run, compared(tenant_id, shown.graph, None)
+        ):  # what it is made of has come in between
             _header(head, tenant_id, shown)
 
 
 def _header(head: DeltaGenerator, tenant_id: str, shown: Shown) -> str:
     """Write the head; returns the flag in it."""
-    flag = short(compared(tenant_id, shown.graph, None))
+    flag = short(shown.graph.run, compared(tenant_id, shown.graph, None))
     with head.container():
         header.run_header(shown, flag)
     return flag

@@ -74,12 +74,12 @@ def _compared(tenant_id: str, graph: FlowRunGraph, attempt: int | None, before: 
 # --- in the head -----------------------------------------------------------------------------------------------------
 
 
-def short(found: Compared | None) -> str:
+def short(run: FlowRun, found: Compared | None) -> str:
     """The flag and what is left of a running run, as HTML; nothing where nothing is known."""
     if found is None:
         return ""
     pieces = []
-    if flag := told_flag(found.usual.run, goes_on=found.left is not None):
+    if flag := told_flag(found.usual.run, goes_on=not run.is_over):
         weight = "" if flag == USUAL else ";font-weight:650;opacity:1"
         words = {LONGER: "longer than usual", SHORTER: "shorter than usual", USUAL: "usual"}[flag]
         pieces.append(f'<span style="white-space:nowrap{weight}">{SIGNS[flag]} {words}</span>')

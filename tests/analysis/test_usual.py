@@ -55,7 +55,7 @@ def test_the_rule_at_its_edges(value: float, others: list[float], expected: str 
 
 
 def test_what_has_not_completed_is_never_called_shorter() -> None:
-    assert flag(1.0, SPREAD, can_be_shorter=False) == USUAL
+    assert flag(1.0, SPREAD, can_be_shorter=False) is None
     assert flag(100.0, SPREAD, can_be_shorter=False) == LONGER
 
 
@@ -156,7 +156,7 @@ def test_failed_and_cached_task_runs_are_no_measure() -> None:
 
 def test_what_failed_is_longer_but_not_shorter() -> None:
     before = earlier([in_turn(50)] * 10)
-    assert usual(in_turn(1, state="FAILED"), before).work["flag"].tolist() == [USUAL]
+    assert usual(in_turn(1, state="FAILED"), before).work["flag"].tolist() == [None]
     assert usual(in_turn(100, state="FAILED"), before).work["flag"].tolist() == [LONGER]
     assert usual(in_turn(1), before).work["flag"].tolist() == [SHORTER]
 
@@ -183,6 +183,15 @@ def test_task_names() -> None:
     assert new.at["new", "last"] == [3.0]
 
 
+def test_a_name_is_not_shorter_while_more_of_it_may_come() -> None:
+    before = earlier([in_turn(*[5] * 10)] * 10)
+    three = in_turn(5, 5, 5)
+    assert usual(three, before).names["flag"].tolist() == [SHORTER]
+    for state in ("RUNNING", "FAILED"):
+        names = usual(replace(three, run=replace(three.run, state_type=state)), before).names
+        assert names[["flag", "each"]].to_numpy().tolist() == [[None, USUAL]]
+
+
 def test_the_runs_themselves() -> None:
     before = earlier([in_turn(100)] * 10, lateness_s=2.0)
     late = in_turn(400)
@@ -191,7 +200,7 @@ def test_the_runs_themselves() -> None:
     assert (found.lateness.flag, found.lateness.median) == (LONGER, 2.0)
     assert usual(in_turn(10), before).run.flag == SHORTER
     failed = in_turn(10)
-    assert usual(replace(failed, run=replace(failed.run, state_type="FAILED")), before).run.flag == USUAL
+    assert usual(replace(failed, run=replace(failed.run, state_type="FAILED")), before).run.flag is None
 
 
 def test_tasks_of_some_of_the_runs() -> None:

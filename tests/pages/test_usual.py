@@ -102,6 +102,7 @@ def test_refresh_reads_the_runs_before_anew(prefect_server: str) -> None:
         (TimeLeft(44, 31, 130, 40, 50), "About 45 s left (30 s to 2 min)"),
         (TimeLeft(3.2, 3.1, 3.4, 40, 50), "About 3 s left</b>, as in 40 earlier runs"),
         (TimeLeft(5000, 3590, 40_000, 40, 50), "About 1 h 20 min left (1 h 00 min to 11 h)"),
+        (TimeLeft(7200, 5400, 9000, 40, 50), "About 2 h 00 min left (1 h 30 min to 2 h 30 min)"),
         (TimeLeft(np.nan, np.nan, np.nan, 7, 7), "No estimate of the time left: only 7 earlier runs."),
         (TimeLeft(np.nan, np.nan, np.nan, 0, 50), "of 50 earlier runs none took as long"),
         (TimeLeft(np.nan, np.nan, np.nan, 4, 50), "of 50 earlier runs only 4 took as long"),
