@@ -26,6 +26,7 @@ STEPS: Final = (*SHARES, "of")
 ELSE: Final = "else"  # in place of a part: many small ones
 TELLS: Final = {"in": "around", "after": "after"}  # what tells namesakes apart
 MOST, WORTH_A_STEP = 12, 0.01  # steps of a waterfall; the least one, as a part of all that went up or down
+FEW = 3  # steps where all are smaller
 
 Figures = NDArray[np.float64]
 
@@ -97,7 +98,8 @@ def _rows(this: Profile, others: Sequence[Profile]) -> tuple[pd.DataFrame, list[
 def matched(this: pd.DataFrame, other: pd.DataFrame) -> dict[str, str]:
     """Parts of one run and the same in another, by key (`Profile.tasks`): those in the same place of the graph.
 
-    What is left is paired by its name and the names around it, then by its name alone, each in order of start.
+    What is left is paired by its name, the names around it and those it comes after; then without the last; then by its
+    name alone; each in order of start.
     """
     found: dict[str, str] = {}
     paired: set[str] = set()
@@ -113,11 +115,12 @@ def matched(this: pd.DataFrame, other: pd.DataFrame) -> dict[str, str]:
     return found
 
 
-def _names(tasks: pd.DataFrame) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """What each part is called in each of three ways: by its place, by its name within the names around it, by name."""
+def _names(tasks: pd.DataFrame) -> tuple[dict[str, Any], ...]:
+    """What each part is called in each of the ways that `matched` names."""
     keys = tasks.index.tolist()
     name = dict(zip(keys, tasks["name"], strict=True))
     inside = dict(zip(keys, tasks["inside"], strict=True))
+    after = dict(zip(keys, tasks["after"], strict=True))
     nested: dict[str, Any] = {}
     for key in keys:
         chain, at = [], key
@@ -125,7 +128,7 @@ def _names(tasks: pd.DataFrame) -> tuple[dict[str, Any], dict[str, Any], dict[st
             chain.append(name[at])
             at = inside[at]
         nested[key] = tuple(chain)
-    return dict(zip(keys, keys, strict=True)), nested, name
+    return dict(zip(keys, keys, strict=True)), {key: (nested[key], after[key]) for key in keys}, nested, name
 
 
 def _at(tasks: pd.DataFrame, keys: NDArray[np.object_] | pd.Index) -> pd.DataFrame:
@@ -151,11 +154,12 @@ def _tasks(
     here, there, facts = _at(this, rows.index), _at(other, keys), rows.reset_index(drop=True)
     around = _around(rows, rows)
     missing, both = here["name"].isna(), here["name"].notna() & there["name"].notna()
+    added = ~np.isfinite(theirs[:, 0]) & there["name"].isna()
     moved = both & np.not_equal(_around(here, this), _around(there, other))
     columns = {
         "task": _labels(facts.assign(around=around)),
         "inside": around,
-        "change": np.select([missing, ~np.isfinite(theirs[:, 0]), moved], [REMOVED, ADDED, MOVED], SAME),
+        "change": np.select([missing, added, moved], [REMOVED, ADDED, MOVED], SAME),
         "node": None,
         **{name: here[name] for name in TIMES},
         **{f"{name}_other": there[name] for name in TIMES},
@@ -214,6 +218,7 @@ def steps(shares: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
     moved = shares[shares["diff_us"] != 0]
     size = moved["diff_us"].abs()
     shown = int((size.iloc[:most] >= WORTH_A_STEP * size.sum()).sum())
+    shown = shown or min(FEW, len(moved))
     shown += len(moved) == shown + 1
     found = moved.iloc[:shown].assign(of=1)
     if len(moved) > shown:

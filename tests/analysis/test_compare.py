@@ -154,6 +154,21 @@ def test_what_moved_is_found_by_its_name() -> None:
     assert row(found, "send")["inside"] == "sub"
 
 
+def test_namesakes_are_told_by_what_they_come_after() -> None:
+    """`load` after `a` takes 10 s, after `b` 2 s; `setup` is new before both, and now `b` ends first."""
+    one = built(
+        Flow(15), Ran("a", 0, 0, 1), Ran("b", 0, 0, 2),
+        Ran("load1", 1, 1, 11, needs=["a"]), Ran("load2", 2, 2, 4, needs=["b"]),
+    )  # fmt: skip
+    two = built(
+        Flow(15), Ran("setup", 0, 0, 1), Ran("a", 1, 1, 3, needs=["setup"]), Ran("b", 1, 1, 2, needs=["setup"]),
+        Ran("load2", 2, 2, 4, needs=["b"]), Ran("load1", 3, 3, 13, needs=["a"]),
+    )  # fmt: skip
+    found = compare(told(two), [told(one)])
+    assert changes(found) == {"setup": "added"}
+    assert (row(found, "load (after a)")["median_s_diff"], row(found, "load (after b)")["median_s_diff"]) == (0, 0)
+
+
 def test_contents_of_subflows_are_told_apart_by_them() -> None:
     both = built(
         Flow(9), Ran("in", 0, 0, 4, subflow=True), Ran("out", 5, 5, 9, subflow=True),
