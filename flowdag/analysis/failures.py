@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from flowdag.analysis.attempts import is_one_of_several
 from flowdag.analysis.nesting import Places, by_node, containers, depths, side_by_side
 from flowdag.analysis.retries import Retried, retried
 from flowdag.model import FAILURES, NOT_STARTED, FlowRunGraph
@@ -278,7 +279,7 @@ def _cause(
 def _of_the_run(graph: FlowRunGraph, bad: Flags, alike: _Alike) -> Cause | None:
     """The run's own code, where none of its tasks failed in its last attempt, or it raised what none of them had."""
     run, nodes = graph.run, graph.nodes
-    if run.state_type not in ENDED_BADLY:
+    if run.state_type not in ENDED_BADLY or _is_earlier_attempt(graph):
         return None
     line = exception_line(run.state_message)
     own = (nodes["flow_run_id"] == run.id).to_numpy() & nodes["container"].isna().to_numpy()
@@ -288,6 +289,12 @@ def _of_the_run(graph: FlowRunGraph, bad: Flags, alike: _Alike) -> Cause | None:
     if failed and not (line and _is_of_its_own(line, alike.lines(np.flatnonzero(bad).tolist()))):
         return None
     return Cause(Alike(run.flow_name, (), run.state_type, run.state_name, line), run.end)
+
+
+def _is_earlier_attempt(graph: FlowRunGraph) -> bool:
+    """Whether the graph is of an attempt before the last, which is the one that the run's state and message tell of."""
+    attempts = graph.states.loc[graph.states["flow_run_id"] == graph.run.id, "attempt"]
+    return is_one_of_several(graph) and int(attempts.max()) < graph.run.attempts
 
 
 def _is_of_its_own(line: str, others: Collection[str | None]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from flowdag.analysis.failures import Alike, Failures
@@ -15,15 +16,34 @@ RANDOM_END: Final = re.compile("-[0-9a-f]{3}")
 
 def in_words(found: Failures) -> str:
     """Such as "1 task failed first; because of it 2 more failed, and 14 never started."."""
-    first = sum(len(cause.first.nodes) for cause in found.causes)
+    firsts = [cause.first for cause in found.causes]
+    first = sum(len(alike.nodes) for alike in firsts)
     if not first:
-        return "No task failed: the flow's own code did."
+        how = ended(firsts[0].state_type)
+        return "No task failed: " + ("the flow's own code did." if how == "failed" else f"the run {how}.")
     more = sum(len(alike.nodes) for cause in found.causes for alike in (*cause.failed, *cause.around))
     never = sum(len(alike.nodes) for cause in found.causes for alike in cause.never)
     came = [f"{more:,} more failed"] * bool(more) + [f"{never:,} never started"] * bool(never)
     because = f"; because of {'it' if first == 1 else 'them'} {' and '.join(came)}" if came else ""
     own = ". The flow's own code failed too" if any(not cause.first.nodes for cause in found.causes) else ""
-    return f"{first:,} task{'' if first == 1 else 's'} failed{' first' * bool(came)}{because}{own}."
+    return f"{_counted(firsts)}{' first' * bool(came)}{because}{own}."
+
+
+def _counted(firsts: Iterable[Alike]) -> str:
+    """Such as "2 tasks failed and 1 was cancelled"."""
+    counts = dict.fromkeys(("FAILED", "CRASHED", "CANCELLED"), 0)
+    for alike in firsts:
+        counts[alike.state_type] += len(alike.nodes)
+    (kind, count), *others = ((kind, count) for kind, count in counts.items() if count)
+    words = [f"{count:,} task{'' if count == 1 else 's'} {ended(kind, count)}"]
+    return " and ".join(words + [f"{count:,} {ended(kind, count)}" for kind, count in others])
+
+
+def ended(state_type: str, count: int = 1) -> str:
+    """How it ended, as a verb."""
+    if state_type == "CANCELLED":
+        return "was cancelled" if count == 1 else "were cancelled"
+    return "crashed" if state_type == "CRASHED" else "failed"
 
 
 def called(graph: FlowRunGraph, alike: Alike) -> str:

@@ -8,7 +8,7 @@ from flowdag.analysis.attempts import is_one_of_several
 from flowdag.analysis.critical_path import CriticalPath
 from flowdag.analysis.failures import Failures
 from flowdag.analysis.findings import Finding, best_saving, findings, own_work_s
-from flowdag.looks.failures import called, in_words
+from flowdag.looks.failures import called, ended, in_words
 from flowdag.looks.states import look
 from flowdag.looks.words import duration, html, percent
 from flowdag.model import FlowRunGraph
@@ -40,9 +40,11 @@ def _failed(graph: FlowRunGraph, failed: Failures) -> Iterator[tuple[str, str, s
     if graph.run.state_type == "COMPLETED" or not failed.causes:
         return
     first = failed.causes[0].first
+    shown, how = look(first.state_type, first.state_name), ended(first.state_type)
+    how = shown.word.lower() if how == "failed" else how  # such as "timed out"
     who = f"<b>{html(called(graph, first))}</b>" if first.nodes else "the flow’s own code"
-    shown = look(first.state_type, first.state_name)
-    yield shown.sign, f"{who} {shown.word.lower()} first", html(in_words(failed))
+    title = f"{who} {how} first" if first.nodes or first.state_type == "FAILED" else f"the run {how}"
+    yield shown.sign, title, html(in_words(failed))
 
 
 def whole_of(graph: FlowRunGraph) -> str:

@@ -64,7 +64,9 @@ def _summary(graph: FlowRunGraph, found: Failures) -> None:
     run, tasks = graph.run, len(graph.nodes)
     if not (found.causes or found.retried or found.never):
         so_far = "" if run.is_over else " so far"
-        went = f" All {tasks:,} tasks went well." if run.is_over and tasks > 1 else ""
+        went = (
+            f" All {tasks:,} tasks went well." if tasks > 1 and (graph.nodes["state_type"] == "COMPLETED").all() else ""
+        )
         words = f"**Nothing failed{so_far}, and nothing had to be tried again.**{went}"
         st.success(words, icon=":material/check_circle:")
         return

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
+from flowdag.analysis.attempts import of_attempt
 from flowdag.analysis.failures import Alike, Failures, ended_badly, exception_line, failures, without_prefect
 from flowdag.looks.failures import in_words
 from flowdag.model import FlowRun, FlowRunGraph
 from flowdag.prefect_api.assemble import Raw, assemble
+from tests.built import Flow, Ran, built
 from tests.hostile import graphs
 from tests.truth import Truth
 
@@ -185,6 +188,43 @@ def test_nine_hundred_equal_failures_are_one_line() -> None:
     assert found.causes[1].first.line == "KeyError: 0"
     assert found.causes[1].first.nodes[:2] == ("score-0", "score-1")
     assert len(ended_badly(graph)) == 901
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        (["failed", "cancelled"], "1 task failed and 1 was cancelled."),
+        (["cancelled"], "1 task was cancelled."),
+        (["crashed", "crashed", "late"], "1 task failed and 2 crashed."),
+    ],
+)
+def test_how_they_ended_is_told(how: list[str], words: str) -> None:
+    graph = run_of(*(task(f"{name}{number}-x", name) for number, name in enumerate(how)))
+    assert in_words(failures(graph, {})) == words
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("failed", "the flow's own code did"), ("cancelled", "the run was cancelled"), ("crashed", "the run crashed")
+    ],
+)  # fmt: skip
+def test_a_run_without_tasks_that_failed(how: str, words: str) -> None:
+    assert in_words(failures(run_of(how=how), {})) == f"No task failed: {words}."
+
+
+def test_an_earlier_attempt_has_its_own_story() -> None:
+    """The first attempt failed in a task, the second raised something else itself."""
+    states = [(0, "RUNNING", "Running"), (5, "SCHEDULED", "AwaitingRetry"), (6, "RUNNING", "Retrying")]
+    graph = built(
+        Flow(9, "FAILED", states=[*states, (9, "FAILED", "Failed")]),
+        Ran("a1", 0, 0, 5, state="FAILED"), Ran("a2", 6, 6, 8, attempt=2),
+    )  # fmt: skip
+    message = "Flow run encountered an exception: ValueError: no rows"
+    graph = replace(graph, run=replace(graph.run, state_message=message))
+    first, last = (failures(of_attempt(graph, number), {}) for number in (1, 2))
+    assert [cause.first.nodes for cause in first.causes] == [("a1",)]
+    assert [cause.first.nodes for cause in last.causes] == [()]
 
 
 def test_the_flows_own_code() -> None:
