@@ -69,10 +69,18 @@ def nodes_of(
     of = {name: values[order] for name, values in tasks.items()}
     at = {node: place for place, node in enumerate(of["id"].tolist())}
     container, mended = _sound_containers(of["container"], at)
-    of |= {"container": container, "attempt": _attempts(of, histories)}
+    of |= {"container": container, "attempt": _attempts(of, histories), "tries": _tries(of["tries"], at, histories)}
     return Nodes(
         of, at, rank[order], {w: [subflows["id"][run] for run in runs] for w, runs in calls.items()}, unreadable, mended
     )
+
+
+def _tries(tries: Array, at: Mapping[str, int], histories: Mapping[str, Sequence[State]]) -> Array:
+    """How often each was tried; Prefect counts what goes on after a pause once more."""
+    tries = tries.copy()
+    for node in histories.keys() & at.keys():
+        tries[at[node]] = len(begins(histories[node])) or tries[at[node]]
+    return tries
 
 
 def _calls(task_runs: Columns, subflows: Columns) -> dict[str, list[int]]:

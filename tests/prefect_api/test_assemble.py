@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
+from flowdag.analysis.retries import retried
 from flowdag.export import to_csv, to_json
 from flowdag.model import EDGES, NODES, TRIES, FlowRun, FlowRunGraph
 from flowdag.prefect_api.assemble import Raw, assemble
@@ -160,6 +161,17 @@ def test_pauses_are_not_run_time() -> None:
     graph = whole(row("a", 1, 9, run_count=2), histories={"a": history})
     assert graph.nodes.loc["a", ["run_s", "retry_s", "wall_s"]].tolist() == [4, 4, 8]
     assert graph.tries[["try", "state_name"]].to_numpy().tolist() == [[1, "Completed"]]
+    assert graph.nodes.at["a", "tries"] == 1
+
+
+def test_a_subflow_that_goes_on_after_a_pause_was_tried_once() -> None:
+    states = [("RUNNING", 1), ("PAUSED", 2), ("RUNNING", 6), ("COMPLETED", 9)]
+    history = [{"type": kind, "name": kind.title(), "timestamp": at(second)} for kind, second in states]
+    called = row("s", 1, 9, run_count=2) | {"flow_id": "f", "parent_task_run_id": "a"}
+    run = FlowRun(RUN, "run", "f", "flow", "COMPLETED", "Completed", start=BEGIN, end=BEGIN + timedelta(seconds=60))
+    graph = assemble(Raw(run, [called], [row("a", 1, 9)], {"f": "flow"}, {"s": history}), AS_OF)
+    assert graph.nodes.loc["s", ["tries", "run_s"]].tolist() == [1, 4]
+    assert retried(graph) == ()
 
 
 def test_no_task_runs() -> None:
