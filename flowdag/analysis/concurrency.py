@@ -65,9 +65,11 @@ def most_between(steps: pd.DataFrame, column: str, edges: pd.DatetimeIndex) -> N
         return np.zeros(len(edges) - 1, dtype=np.int64)
     counts = np.append(0, steps[column].to_numpy())
     at = steps["at"].to_numpy(dtype="datetime64[us]")
-    place = np.searchsorted(at, edges.tz_convert(None).to_numpy(), side="right")
-    found = np.maximum.reduceat(np.append(counts, 0), np.minimum(place, len(counts)))[:-1]
-    return np.asarray(np.maximum(found, counts[place[:-1]]), dtype=np.int64)
+    moments = edges.tz_convert(None).to_numpy()
+    first = np.searchsorted(at, moments[:-1], side="right")  # which count holds at the beginning of each stretch
+    behind = np.searchsorted(at, moments[1:], side="left") + 1  # and which first holds only at or after its end
+    ranges = np.column_stack([first, behind]).ravel()
+    return np.asarray(np.maximum.reduceat(np.append(counts, 0), ranges)[::2], dtype=np.int64)
 
 
 def peak(steps: pd.DataFrame, column: str) -> Peak | None:

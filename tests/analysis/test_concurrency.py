@@ -62,6 +62,12 @@ def test_the_most_between_edges_misses_no_short_peak() -> None:
     assert most_between(found, "running", edges).tolist() == [1, 2, 1, 0]
 
 
+def test_what_begins_in_a_stretch_counts_in_it() -> None:
+    found = timeline(built(Flow(20), Ran("a", 4, 4, 10))).steps
+    edges = pd.DatetimeIndex([pd.Timestamp(at(second)) for second in (0, 3, 6, 9, 12, 20)])
+    assert most_between(found, "running", edges).tolist() == [0, 1, 1, 1, 0]
+
+
 @settings(deadline=None)
 @given(graphs())
 def test_the_counts_add_up_to_the_time_for_which_each_ran(graph: FlowRunGraph) -> None:
