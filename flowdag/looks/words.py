@@ -86,10 +86,12 @@ def duration(seconds: float | None) -> str:
 
 
 def percent(part: float) -> str:
-    """A part (0 to 1) in percent: 62 %, 3.4 %; what is less than 0.1 % says so."""
+    """A part (0 to 1) in percent: 62 %, 3.4 %; what is less than 0.1 %, or not quite the whole, says so."""
     share = 100 * part
     if 0 < share < 0.1:
         return "< 0.1 %"
+    if 99.5 <= share < 100 - 1e-9:
+        return "> 99 %"
     return f"{share:.0f} %" if share >= 9.95 or share == 0 else f"{share:.1f} %"
 
 
@@ -97,10 +99,10 @@ def moment(seconds: float) -> str:
     """A moment of the run, counted from its start: 0 s, 2.5 s, 1:30 min, 2:05 h."""
     if abs(seconds) < 60:
         return f"{seconds:g} s"
-    whole = round(seconds)
+    sign, whole = "-" if seconds < 0 else "", abs(round(seconds))
     if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02d} min"
-    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+        return f"{sign}{whole // 60}:{whole % 60:02d} min"
+    return f"{sign}{whole // 3600}:{whole % 3600 // 60:02d} h"
 
 
 def clock(at: datetime | None, zone: tzinfo) -> str:

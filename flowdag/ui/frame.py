@@ -13,7 +13,7 @@ TALLEST = "max(56rem,100vh - 4rem)"
 
 
 def set_height(key: str, layout: Layout) -> None:
-    """Tell the page's style how tall the graph is that is put up under this key; it stays so while boxes open and fold."""
+    """Tell the page's style how tall the graph is; one that is put up under this key stays so while boxes open."""
     at = f"{key}-height"
     if at not in st.session_state:
         width, height = layout.extent

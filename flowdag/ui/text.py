@@ -15,7 +15,8 @@ STYLE = """<style>
 [data-testid="stSidebarUserContent"]{padding-top:.5rem}
 .st-key-graph{padding:.3rem}
 .st-key-graph iframe{height:var(--fd-graph)!important}
-[data-testid="stLayoutWrapper"]:has(>.st-key-details){flex-basis:max(18.75rem,calc(var(--fd-screen) - 17.7rem))!important}
+[data-testid="stLayoutWrapper"]:has(>.st-key-details){
+ flex-basis:max(18.75rem,calc(var(--fd-screen) - 17.7rem))!important}
 [data-testid="stElementContainer"]:is(.st-key-task-runs,.st-key-all-task-runs,.st-key-task-names){
  flex:none!important;height:calc(16.75rem + var(--fd-graph) - var(--fd-screen))!important}
 [data-testid="stSelectboxVirtualDropdown"]{width:max-content!important;min-width:15rem;max-width:min(38rem,90vw)!important}

@@ -39,7 +39,7 @@ def test_unfold_all_and_fold_all(page: Page, app_url: str, samples: Samples) -> 
 
 
 def test_a_deep_graph_is_tall_enough_to_be_read(page: Page, app_url: str, samples: Samples) -> None:
-    """Fourteen layers on a small screen: words of 14 px are at least 8 px high; they were 4.6 px in a frame of one screen."""
+    """Fourteen layers on a small screen: words of 14 px are at least 8 px high; on one screen they were 4.6 px."""
     page.set_viewport_size({"width": 1280, "height": 800})
     visit(page, app_url, tenant="acme", run=samples.runs["nightly"])
     zoom, *_ = view(graph(page))
