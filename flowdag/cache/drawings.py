@@ -15,6 +15,7 @@ from flowdag.analysis.drawing import Drawing, View, draw
 from flowdag.analysis.layout import Layout
 from flowdag.analysis.timings import by_task_name, by_task_run
 from flowdag.cache.connection import DAY
+from flowdag.cache.kept import kept
 from flowdag.model import FlowRunGraph
 
 
@@ -62,19 +63,18 @@ def drawing_of_now(
         return held.drawing
 
 
-@st.cache_resource(ttl=DAY, max_entries=100, show_spinner=False)
 def timings(
-    tenant_id: str, run_id: str, as_of: datetime, attempt: int | None, _graph: FlowRunGraph
+    tenant_id: str, run_id: str, as_of: datetime, attempt: int | None, graph: FlowRunGraph
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The timings by task run and by task name of the run's graph read at `as_of`; as `drawing`, they are shared."""
-    path = critical_path(tenant_id, run_id, as_of, attempt, _graph)
-    return by_task_run(_graph, path), by_task_name(_graph, path)
+    path = critical_path(tenant_id, run_id, as_of, attempt, graph)
+    return kept(
+        tenant_id, run_id, as_of, attempt, lambda: (by_task_run(graph, path), by_task_name(graph, path)), "timings"
+    )
 
 
-@st.cache_resource(ttl=DAY, max_entries=100, show_spinner=False)
 def critical_path(
-    tenant_id: str, run_id: str, as_of: datetime, attempt: int | None, _graph: FlowRunGraph
+    tenant_id: str, run_id: str, as_of: datetime, attempt: int | None, graph: FlowRunGraph
 ) -> CriticalPath:
     """The critical path of the run's graph read at `as_of`, or of one attempt; as `drawing`, it is shared."""
-    del tenant_id, run_id, as_of, attempt
-    return path_of(_graph)
+    return kept(tenant_id, run_id, as_of, attempt, lambda: path_of(graph), "critical path")

@@ -17,7 +17,7 @@ from flowdag.prefect_api.live import LONGEST_S, SHORTEST_S
 from flowdag.prefect_api.live_watch import Shown
 from flowdag.ui import state
 
-TICK, CUT_SHORT = "flowdag-tick", "flowdag-cut-short"
+TICK, CUT_SHORT, FOLLOWED = "flowdag-tick", "flowdag-cut-short", "flowdag-followed"
 TURN, TURN_S = threading.Lock(), 1.0
 PATIENCE = 2  # looks that may be cut short, as they are by clicks too
 
@@ -77,7 +77,7 @@ def drawing(
     key: str, tenant_id: str, graph: FlowRunGraph, attempt: int | None, view: View, *, settled: bool
 ) -> Drawing:
     """What is drawn: of a run that was followed here, as near to what was drawn before as its growth allows."""
-    held: tuple[FlowRunGraph, View, Drawing] | None = st.session_state.get(f"{key}-followed")
+    held: tuple[FlowRunGraph, View, Drawing] | None = st.session_state.get(FOLLOWED, {}).get(key)
     if settled and held is None:
         return cache.drawing(tenant_id, graph.run.id, graph.as_of, attempt, view, graph)
     if held and (held[0].as_of, held[1]) == (graph.as_of, view):
@@ -87,7 +87,7 @@ def drawing(
     if held and (heirs := _heirs(held[2], now, view)):
         view = _handed_on(view, heirs)
         now = cache.drawing_of_now(tenant_id, attempt, view, graph, before)
-    st.session_state[f"{key}-followed"] = (graph, view, now)
+    st.session_state[FOLLOWED] = {key: (graph, view, now)}  # of the others nothing is kept
     return now
 
 
