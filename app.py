@@ -51,10 +51,12 @@ page = st.navigation(
 )
 state.restore()
 with in_words():
-    with st.sidebar:
-        tenant = sidebar.pick_tenant()
-        query = sidebar.pick_query(tenant)
-        run, problem = sidebar.pick_run(tenant, query)
-    state.write()
+    try:
+        with st.sidebar:
+            tenant = sidebar.pick_tenant()
+            query = sidebar.pick_query(tenant)
+            run, problem = sidebar.pick_run(tenant, query)
+    finally:  # the address tells what is chosen even where it cannot be shown
+        state.write()
     guard.admit(guard.Admitted(tenant, query, run, problem))
     page.run()

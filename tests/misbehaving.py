@@ -7,9 +7,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+import httpx
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,16 @@ class Answer:
 
 def as_json(value: Any, status: int = 200, **headers: str) -> Answer:
     return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json", **headers})
+
+
+def passed_on(request: Request, api_url: str, http: httpx.Client | None = None) -> Answer:
+    """What the real server at `api_url` answers."""
+    kept = {name: value for name, value in request.headers.items() if name.lower() in ("content-type", "accept")}
+    ask = http.request if http else partial(httpx.request, trust_env=False, timeout=60)
+    url = api_url.removesuffix("/api") + request.path
+    given = ask(request.method, url, params=request.query, content=request.body, headers=kept)
+    told = {name: given.headers[name] for name in ("Content-Type", "Date") if name in given.headers}
+    return Answer(given.status_code, given.content, told)
 
 
 def without_csrf(answer: Callable[[Request], Answer]) -> Callable[[Request], Answer]:

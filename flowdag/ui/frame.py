@@ -15,7 +15,8 @@ TALLEST = "max(56rem,100vh - 4rem)"
 def set_height(key: str, layout: Layout) -> None:
     """Tell the page's style how tall the graph is; one that is put up under this key stays so while boxes open."""
     at = f"{key}-height"
-    if at not in st.session_state:
+    if at not in st.session_state and len(layout.places):
         width, height = layout.extent
-        st.session_state[at] = round(height * MARGIN * min(LEGIBLE, ACROSS / width)) if width else 0
-    st.html(f"<style>:root{{--fd-graph:max(var(--fd-screen),min({TALLEST},{st.session_state[at]}px))}}</style>")
+        st.session_state[at] = round(height * MARGIN * min(LEGIBLE, ACROSS / width))
+    wanted = st.session_state.get(at, 0)
+    st.html(f"<style>:root{{--fd-graph:max(var(--fd-screen),min({TALLEST},{wanted}px))}}</style>")

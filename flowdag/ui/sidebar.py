@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import streamlit as st
@@ -16,6 +17,7 @@ from flowdag.model import FlowRun
 from flowdag.prefect_api.flow_runs import PAGE, RunQuery
 from flowdag.tenants import Tenant
 from flowdag.ui import state
+from flowdag.ui.errors import plain
 from flowdag.ui.text import ago
 
 WINDOWS = {
@@ -115,8 +117,8 @@ def _forget_run() -> None:
 
 def pick_run(tenant: Tenant, query: RunQuery) -> tuple[FlowRun | None, FlowdagError | None]:
     """The chosen run, or the latest that the filters let through; if the chosen one is not found, why."""
-    listed, _ = cache.runs(tenant.id, query, run_limit())
     chosen, problem = _chosen_run(tenant)
+    listed = _listed(tenant, query, needed=chosen is None)
     if chosen is None and problem is None and listed:
         chosen = listed[0]
         state.choose(run=chosen.id)
@@ -137,6 +139,17 @@ def pick_run(tenant: Tenant, query: RunQuery) -> tuple[FlowRun | None, FlowdagEr
         st.button("Load more runs", on_click=_more, type="tertiary", icon=":material/expand_more:")
     _find()
     return chosen, problem
+
+
+def _listed(tenant: Tenant, query: RunQuery, *, needed: bool) -> Sequence[FlowRun]:
+    """The runs to choose from. That they cannot be had is only told where one is chosen that can be shown."""
+    try:
+        return cache.runs(tenant.id, query, run_limit())[0]
+    except FlowdagError as error:
+        if needed:
+            raise
+        st.caption(f":material/error: The other runs are missing. {plain(error.what)}")
+        return ()
 
 
 def _chosen_run(tenant: Tenant) -> tuple[FlowRun | None, FlowdagError | None]:

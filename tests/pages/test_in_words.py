@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from flowdag import cache
 from flowdag.demo.processes import free_port
+from tests.misbehaving import Answer, Request, answering, as_json, passed_on
 from tests.needs import ROOT
 from tests.opened import drawn, opened, tables, words, write_tenants
 from tests.samples import Samples
@@ -64,6 +65,30 @@ def test_a_server_that_is_down(page: str) -> None:
     assert "The Prefect server at 127.0.0.1 cannot be reached." in words(app)
     assert "Check that it is running" in words(app)
     assert [button.label for button in app.button] == ["Try again"]
+    assert app.query_params["tenant"] == "down"
+    assert is_plain(app)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES[:-1] if "compare" not in page])
+def test_lists_that_fail_do_not_close_a_run_that_is_named(page: str, samples: Samples) -> None:
+    """As Prefect's lists do while a run has an integer of more than 64 bits among its parameters."""
+
+    def answer(request: Request) -> Answer:
+        is_list = request.path.endswith("/flow_runs/filter") and "parent_task_run_id" in request.json["flow_runs"]
+        return as_json({"exception_message": "Internal Server Error"}, 500) if is_list else passed_on(request, api_url)
+
+    api_url = samples.api_url
+    with answering(answer) as own_url:
+        write_tenants(f'[tenants.acme]\napi_url = "{own_url}"\nscope.tags = ["client:acme"]')
+        app = opened(page, tenant="acme", run=samples.runs["nightly"])
+        assert "acme nightly" in words(app)
+        assert "The other runs are missing." in " ".join(caption.value for caption in app.sidebar.caption)
+        assert is_plain(app)
+
+
+def test_no_task_stands_out_and_the_others_are_hidden(samples: Samples) -> None:
+    app = opened(tenant="acme", run=samples.runs["nightly"], match="no such task", hide="true")
+    assert "0 of 29 stand out" in words(app)
     assert is_plain(app)
 
 

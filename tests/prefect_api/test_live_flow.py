@@ -28,7 +28,7 @@ from flowdag.prefect_api.client import Client, connect
 from flowdag.prefect_api.live_read import begin, poll
 from flowdag.prefect_api.live_watch import Watch
 from flowdag.prefect_api.read_run import read_run
-from tests.misbehaving import Answer, Request, answering, as_json
+from tests.misbehaving import Answer, Request, answering, as_json, passed_on
 from tests.needs import ROOT
 from tests.prefect_api.made import DONE, Maker
 from tests.truth import ask, tenant
@@ -53,14 +53,7 @@ class Between:
         if self.fault:
             time.sleep(self.hang_s)
             return self.fault
-        path = request.path.removeprefix("/api")
-        kept = {name: request.headers[name] for name in ("Content-Type",) if name in request.headers}
-        given = self.http.request(
-            request.method, self.api_url + path, params=request.query, content=request.body, headers=kept
-        )
-        return Answer(
-            given.status_code, given.content, {"Content-Type": "application/json", "Date": given.headers["Date"]}
-        )
+        return passed_on(request, self.api_url, self.http)
 
 
 @contextmanager
