@@ -16,16 +16,17 @@ MOST, NAMES = 20, 12
 
 def failures_section(graph: FlowRunGraph, found: Failures, zone: tzinfo) -> Iterator[str]:
     """What failed first, what came of it, and which retries helped; nothing where all went well at once."""
-    if not (found.causes or found.retried or found.never):
+    never = found.never if graph.run.is_over else ()
+    if not (found.causes or found.retried or never):
         return
-    yield f"<h2>{'Failures' if found.causes or found.never else 'Retries'}</h2>"
+    yield f"<h2>{'Failures' if found.causes or never else 'Retries'}</h2>"
     if found.causes:
         yield f"<p><b>{html(in_words(found))}</b></p>"
     for cause in found.causes[:MOST]:
         yield from _cause(graph, cause, zone)
     if len(found.causes) > MOST:
         yield f"<p class=note>And {len(found.causes) - MOST:,} more, which are left out here.</p>"
-    yield from _came(graph, "Never started, as the run had ended before", found.never)
+    yield from _came(graph, "Never started, as the run had ended before", never)
     good = [one for one in found.retried if one.state_type == "COMPLETED"]
     if good:
         yield f"<ul>{''.join(f'<li>{helped(one)}</li>' for one in good[:MOST])}</ul>"

@@ -80,7 +80,7 @@ def _asked(tenant_id: str, run: FlowRun, run_id: str) -> FlowRun | None:
         found = cache.flow_run(tenant_id, run_id)
     except RunNotFound:
         return None
-    return found if found.flow_id == run.flow_id else None
+    return found if found.flow_id == run.flow_id and found.start else None
 
 
 def _box(run: FlowRun, good: Sequence[FlowRun], known: dict[str, FlowRun], chosen: str) -> None:

@@ -62,7 +62,7 @@ def failures_view(tenant_id: str, shown: Shown) -> None:
 
 def _summary(graph: FlowRunGraph, found: Failures) -> None:
     run, tasks = graph.run, len(graph.nodes)
-    if not (found.causes or found.retried or found.never):
+    if not (found.causes or found.retried or (found.never and run.is_over)):
         so_far = "" if run.is_over else " so far"
         went = (
             f" All {tasks:,} tasks went well." if tasks > 1 and (graph.nodes["state_type"] == "COMPLETED").all() else ""
@@ -188,7 +188,7 @@ def _log_lines(page: _Page, first: Alike) -> None:
 
 
 def _cut_off(page: _Page, found: Failures) -> None:
-    if found.never:
+    if found.never and page.graph.run.is_over:
         with st.container(border=True, gap="xxsmall"):
             _came(page, "Never started, as the run had ended before", found.never, "cut-off")
 

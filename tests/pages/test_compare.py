@@ -112,6 +112,12 @@ def test_what_cannot_be_compared(other: str, ran: dict[str, list[str]], samples:
     assert is_plain(app)
 
 
+def test_a_run_that_has_not_started_is_not_compared_with(samples: Samples) -> None:
+    app = opened(COMPARE, tenant="odd", run=samples.runs["no tasks"], **{"with": samples.runs["scheduled"]})
+    assert "There is no other run of this flow." in words(app)
+    assert is_plain(app)
+
+
 def test_a_row_chooses_the_task(ran: dict[str, list[str]], prefect_server: str) -> None:
     rows = task_runs(prefect_server, ran["slow"][0])
     longest = max(rows, key=lambda row: row["total_run_time"])
