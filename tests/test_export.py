@@ -103,7 +103,7 @@ def is_number(cell: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("cell", ["=1+2", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "-"])
+@pytest.mark.parametrize("cell", ["=1+2", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "-", "＝1+2"])
 def test_formulas_become_text(cell: str) -> None:
     """Also after a carriage return, which begins a row in some spreadsheets and which nothing quotes."""
     for text in (cell, f"x\r{cell}", f"x\r\n{cell}"):

@@ -11,6 +11,7 @@ import pyarrow as pa
 from flowdag.export.plain import plain
 from flowdag.model import NODES, TIME, FlowRunGraph
 
+FORMULA = tuple("=+-@\t\n＝＋－＠")  # what a formula begins with
 ARROW = {
     "object": pa.string(), TIME: pa.timestamp("us", tz="UTC"), "float64": pa.float64(), "int64": pa.int64(),
 }  # fmt: skip
@@ -50,4 +51,4 @@ def _cell(value: Any) -> Any:
     if not isinstance(text, str):
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")  # nothing quotes it, and some readers begin a row there
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\n") else text
+    return f"'{text}" if text[:1] in FORMULA else text

@@ -160,6 +160,7 @@ def runs_table(tenant: Tenant, listed: Sequence[FlowRun], run_page: str) -> None
         shown, columns, key="runs", selected=None, height=TABLE_HEIGHT if len(frame) > 14 else "auto",
         on_select=opened,
     )  # fmt: skip
+    tables.csv_button(frame, f"{tenant.slug}-runs", key="runs-csv")
 
 
 def say_how_many(tenant: Tenant, query: RunQuery, shown: int) -> None:

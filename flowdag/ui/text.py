@@ -9,6 +9,7 @@ import streamlit as st
 
 from flowdag.looks import words
 
+# Streamlit's own download of tables is hidden: it writes cells that a spreadsheet would run, ours does not
 STYLE = """<style>
 :root{--fd-screen:max(26rem,calc(100vh - 22.6rem));--fd-graph:var(--fd-screen)}
 [data-testid="stMainBlockContainer"]{padding:3.9rem 1.6rem 1.5rem}
@@ -19,6 +20,7 @@ STYLE = """<style>
  flex-basis:max(18.75rem,calc(var(--fd-screen) - 17.7rem))!important}
 [data-testid="stElementContainer"]:is(.st-key-task-runs,.st-key-all-task-runs,.st-key-task-names){
  flex:none!important;height:calc(16.75rem + var(--fd-graph) - var(--fd-screen))!important}
+[data-testid="stElementToolbar"] button[aria-label="Download as CSV"]{display:none}
 [data-testid="stSelectboxVirtualDropdown"]{width:max-content!important;min-width:15rem;max-width:min(38rem,90vw)!important}
 .fd-head{display:flex;flex-wrap:wrap;align-items:baseline;gap:.15rem .7rem;margin:0}
 .fd-head b{font-size:1.45rem;font-weight:650;line-height:1.25;overflow-wrap:anywhere}
