@@ -17,7 +17,6 @@ from flowdag.looks.states import Look, look
 from flowdag.looks.words import clean, duration, fitting, percent
 
 SIDES = 30.0  # pixels beside a name in its box: margins, borders and the sign
-CHARACTER = 7.2  # pixels a character of a container's duration takes
 BAR_HEIGHT, BAR_MARGIN = 6.0, 10.0
 GROUP_MARGIN = {"top": 7, "right": 4, "bottom": 1, "left": 4}
 SELECTED = {False: "#5B4BD6", True: "#B3AAFF"}
@@ -55,13 +54,11 @@ def container(name: str, box: Mapping[str, Any], place: Mapping[str, float], pai
     """A subflow, or a task that called tasks: a frame behind what ran inside, its name at the top."""
     shown = look(box["state_type"], box["state_name"], dark=paint.dark)
     fill, border, text = FADED[paint.dark] if paint.dims(name) else FRAME[paint.dark]
-    after = f"  {duration(box['run_s'])}"
-    after += _share(name, paint)
-    title = fitting(clean(box["label"]), place["width"] - SIDES - len(after) * CHARACTER, size=13)
+    title = fitting(clean(box["label"]), place["width"] - SIDES, size=13)
     if shown.dashed or box["failures"]:
         border = shown.border
     return _placed(place) | {
-        "label": f"{shown.sign} {title}{after}",
+        "label": f"{shown.sign} {title}\n{duration(box['run_s'])}{_share(name, paint)}",
         "color": {"background": fill, "border": SELECTED[paint.dark] if name in paint.selected else border},
         "font": {"color": text, "size": 13},
         "heightConstraint": {"minimum": place["height"] - 8, "valign": "top"},

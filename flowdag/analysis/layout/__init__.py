@@ -21,7 +21,7 @@ from flowdag.analysis.layout.ranks import Link
 Direction = Literal["right", "down"]
 ASPECT = 1.1  # width by height of the place where the picture is shown
 WIDTH, HEIGHT, GROUP_HEIGHT = 154.0, 44.0, 66.0
-PAD, TITLE = 14.0, 32.0
+PAD, TITLE = 14.0, 46.0
 ARROW = 6.0  # a link reaches its box straight for so long
 LEVEL, NEARLY = 0.5, 4.0  # as near to one height as this is straight; as this, looks straight between two boxes
 
