@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from flowdag.errors import FlowdagError
 from flowdag.ui import ICON, guard, sidebar, state
 from flowdag.ui.errors import in_words
 from flowdag.ui.text import STYLE
@@ -56,7 +57,9 @@ with in_words():
             tenant = sidebar.pick_tenant()
             query = sidebar.pick_query(tenant)
             run, problem = sidebar.pick_run(tenant, query)
-    finally:  # the address tells what is chosen even where it cannot be shown
+    except FlowdagError:  # the address tells what is chosen even where it cannot be shown
         state.write()
+        raise
+    state.write()
     guard.admit(guard.Admitted(tenant, query, run, problem))
     page.run()
